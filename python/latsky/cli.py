@@ -1,0 +1,37 @@
+"""``latsky``: the command for people."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from latsky import __version__
+from latsky.errors import guarded
+
+COMMANDS = {
+    "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),
+}
+"""command → (module with ``register(parser)`` and ``run(options)``, one line of help)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``latsky``; the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    parser = argparse.ArgumentParser(prog="latsky", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"latsky {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, doc) in COMMANDS.items():
+        # only the command asked for is imported
+        chosen = name in arguments[:1]
+        child = commands.add_parser(name, help=doc, description=doc)
+        if chosen:
+            import_module(module).register(child)
+    options = parser.parse_args(arguments)
+    module = import_module(COMMANDS[options.command][0])
+    return guarded(f"latsky {options.command}", lambda: module.run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The embedded engine: the suite's own implementation of the Fermitools it calls."""

@@ -1,0 +1,1 @@
+"""The suite's own steps: what the workflows do that is not a Fermitool."""

@@ -1,0 +1,28 @@
+"""``latsky-step``: the commands that the workflows call."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from latsky.errors import guarded
+
+STEPS = {
+    "engine": "latsky.embedded.main",
+}
+"""step → module with ``main(arguments) -> int | None``; imported when called, to start fast"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one step; the exit status (0 done, 1 the machine's fault, 2 a mistake in the input)."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if not arguments or arguments[0] not in STEPS:
+        print(f"usage: latsky-step {{{','.join(STEPS)}}} …", file=sys.stderr)
+        return 0 if arguments and arguments[0] in ("-h", "--help") else 2
+    name, *rest = arguments
+    return guarded(f"latsky-step {name}", lambda: import_module(STEPS[name]).main(rest))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
