@@ -523,10 +523,7 @@ class FitsFile:
         """A whole table."""
         header, columns, dtype, start = self._table(hdu)
         total = int(header["NAXIS2"])
-        if total == 0:
-            rows = np.empty(0, dtype)
-        else:
-            rows = next(self.rows(hdu, total))
+        rows = np.empty(0, dtype) if total == 0 else next(self.rows(hdu, total))
         heap = b""
         if int(header.get("PCOUNT", 0)):
             gap = int(header.get("THEAP", total * dtype.itemsize)) - total * dtype.itemsize
