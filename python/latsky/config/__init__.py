@@ -1,0 +1,1 @@
+"""The YAML files of an analysis as typed, checked objects."""
