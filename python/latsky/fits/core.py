@@ -348,8 +348,8 @@ def table_columns(header: Header, path: Path | None = None) -> tuple[list[Column
             dtype = np.dtype(_CODES[code])
         tdim = header.get(f"TDIM{number}")
         if isinstance(tdim, str) and code not in "APQX" and repeat > 1:
-            dims = tuple(int(n) for n in tdim.strip(" ()").split(","))[::-1]
-            shape = dims if int(np.prod(dims)) == repeat else shape
+            dims = tuple(int(n) for n in re.findall(r"\d+", tdim))[::-1]
+            shape = dims if dims and int(np.prod(dims)) == repeat else shape
         size = dtype.itemsize * int(np.prod(shape, dtype=int)) if repeat else 0
         columns.append(
             ColumnInfo(
