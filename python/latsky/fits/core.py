@@ -165,7 +165,7 @@ def format_card(key: str, value: Any, comment: str = "") -> str:
         body = body.ljust(20)
     if len(body) > 70:
         return _continued(key, str(value), comment)
-    line = f"{key:8}= {body}"
+    line = f"{key:8}= {body}" if len(key) <= 8 else f"HIERARCH {key} = {body.strip()}"
     if comment:
         line += f" / {comment}"
     return line[:CARD].ljust(CARD)
@@ -231,6 +231,11 @@ def parse_header(text: str) -> Header:
             if isinstance(before, str) and before.endswith("&"):
                 before = before[:-1]
             header.set(last, f"{before}{value}", comment or None)
+            continue
+        if card.startswith("HIERARCH ") and "=" in card:
+            key, _, rest = card[9:].partition("=")
+            last = key.strip().upper()
+            header.append(last, *_parse_value(rest))
             continue
         if card[8:10] == "= " and key not in _COMMENTARY:
             value, comment = _parse_value(card[10:])
