@@ -1,0 +1,1 @@
+"""Joint binned likelihood fit of all binning components."""
