@@ -1,0 +1,1 @@
+"""A synthetic sky, spacecraft and instrument: every input of an all-sky analysis, from a seed."""
