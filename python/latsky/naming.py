@@ -128,7 +128,9 @@ class Dataset:
 
     def livetime_cube(self, time_filter: str | None, zmax: float) -> str:
         """Livetime cube (gtltcube, gtltsum)."""
-        return f"lt_cubes/ltcube_{self.data_time}_{time_filter or NO_FILTER}_{zenith_key(zmax)}.fits"
+        return (
+            f"lt_cubes/ltcube_{self.data_time}_{time_filter or NO_FILTER}_{zenith_key(zmax)}.fits"
+        )
 
     def selected_events(self, component: str) -> str:
         """Selected events (gtselect)."""
@@ -167,7 +169,7 @@ class Dataset:
 
     def solar_livetime_cube(self, time_filter: str | None, zmax: float, body: str) -> str:
         """Livetime cube around the Sun or the Moon; ``body`` is sun or moon."""
-        cut = f"{time_filter or NO_FILTER}_{zenith_key(zmax)}"
+        cut = livetime_key(time_filter or NO_FILTER, zmax)
         return f"sunmoon/ltcube_{self.data_time}_{cut}_{body}.fits"
 
     def solar_exposure_cube(self, time_filter: str | None, component: str, body: str) -> str:

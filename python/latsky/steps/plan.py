@@ -1,0 +1,103 @@
+"""``latsky-step plan``: the YAML files of an analysis → ``cwl.output.json`` for the workflows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from latsky import plan as planning
+from latsky.config.binning import read_binning
+from latsky.config.dataset import read_dataset
+from latsky.config.time_filters import read_time_filters
+from latsky.errors import Problems
+
+ENERGY_BINS_HDU = "ENERGYBINS"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the command line and write the plan into the working directory."""
+    parser = argparse.ArgumentParser(prog="latsky-step plan", description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="data set YAML")
+    parser.add_argument("--binning", type=Path, required=True, help="binning YAML")
+    parser.add_argument("--mktime-filters", type=Path, help="time filter YAML")
+    parser.add_argument("--n-event-files", type=int, required=True, help="number of event files")
+    parser.add_argument("--files-per-job", type=int, default=1, help="event files a job [1]")
+    parser.add_argument(
+        "--hpx-order-ccube", type=int, default=planning.HPX_ORDER_COUNTS, help="largest order [9]"
+    )
+    parser.add_argument(
+        "--hpx-order-expcube",
+        type=int,
+        default=planning.HPX_ORDER_EXPOSURE,
+        help="largest order [6]",
+    )
+    options = parser.parse_args(arguments)
+    write_plan(
+        options.dataset,
+        options.binning,
+        options.mktime_filters,
+        options.n_event_files,
+        planning.PlanOptions(
+            options.hpx_order_ccube, options.hpx_order_expcube, options.files_per_job
+        ),
+        Path.cwd(),
+    )
+    return 0
+
+
+def write_plan(
+    dataset: Path,
+    binning: Path,
+    mktime_filters: Path | None,
+    n_event_files: int,
+    options: planning.PlanOptions,
+    directory: Path,
+) -> planning.Plan:
+    """Write ``cwl.output.json`` and energy bin definitions into ``directory``.
+
+    Raises InputErrors naming every mistake in the files.
+    """
+    problems = Problems()
+    read = (
+        problems.collect(lambda: read_dataset(dataset)),
+        problems.collect(lambda: read_binning(binning)),
+        problems.collect(lambda: read_time_filters(mktime_filters)),
+    )
+    problems.raise_any()
+    plan = planning.make_plan(*read, n_event_files, options)
+    written: dict[tuple[float, ...], str] = {}
+    for record in plan.components:
+        if record["ebinalg"] == "FILE":
+            edges = tuple(record["energy_edges"])
+            if edges not in written:
+                written[edges] = f"energy_bins_{record['job_key']}.fits"
+                write_energy_bins(directory / written[edges], edges)
+            record["energy_bins"] = {"class": "File", "path": written[edges]}
+    text = json.dumps(plan.to_json(), indent=1, ensure_ascii=False) + "\n"
+    temporary = directory / ".cwl.output.json.part"
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(directory / "cwl.output.json")
+    return plan
+
+
+def write_energy_bins(path: Path, edges: Sequence[float]) -> None:
+    """Energy bins for gtbin's ebinfile: table ENERGYBINS, CHANNEL, E_MIN and E_MAX in keV.
+
+    ``edges`` in MeV. The column names are those of gtbindef's output.
+    """
+    import numpy as np
+
+    from latsky.fits.core import Column, FitsWriter
+
+    kev = np.asarray(edges, "f8") * 1e3
+    with FitsWriter(path) as file:
+        file.table(
+            ENERGY_BINS_HDU,
+            [
+                Column("CHANNEL", np.arange(1, len(kev), dtype="i2")),
+                Column("E_MIN", kev[:-1], "keV"),
+                Column("E_MAX", kev[1:], "keV"),
+            ],
+        )
