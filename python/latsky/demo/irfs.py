@@ -112,8 +112,9 @@ def _table_header(irfs: str, name: str, label: str) -> Header:
     header.set("CVSD0001", _DATE, "start of validity (UTC)")
     header.set("CVST0001", "00:00:00")
     header.set("CDES0001", _DESCRIPTIONS[label])
-    if label == "EDISP":
-        header.set("EDISPVER", 3, "file format version")
+    for kind, key in (("EDISP", "EDISPVER"), ("RPSF", "PSFVER")):
+        if label == kind:
+            header.set(key, 3, "file format version")
     return header
 
 
