@@ -328,6 +328,48 @@ def column_values(info: ColumnInfo, rows: np.ndarray) -> np.ndarray:
     return values * info.scale + info.zero
 
 
+def conform(rows: np.ndarray, source: Table, target: Table) -> np.ndarray:
+    """Raw rows of the table ``source`` in the layout of ``target``, columns matched by name.
+
+    Raises InputError when ``source`` lacks a column of ``target`` or has another form of it.
+    """
+    if rows.dtype == target.rows.dtype:
+        return rows
+    out = np.zeros(len(rows), target.rows.dtype)
+    for column in target.columns:
+        info = source.info(column.name)
+        if (info.dtype, info.shape) != (column.dtype, column.shape):
+            other = target.path.name if target.path else "the first file"
+            raise InputError(
+                f"form {info.form} differs from {column.form} in {other}",
+                file=source.path,
+                key=column.name,
+            )
+        out[column.name] = rows[info.name]
+    return out
+
+
+_DIRECTORY = re.compile(r"(?<![\w.)\]])/(?:[\w.+~@-]+/)+")
+
+
+def without_directories(header: Header) -> Header:
+    """A copy whose HISTORY holds base names only: directories are those of another machine."""
+    out, text = Header(), ""
+    for key, value, comment in header.cards:
+        if key != "HISTORY":
+            out.append(key, value, comment)
+            continue
+        # an entry that fills its card goes on in the next; reading takes a last blank away
+        line = str(value)
+        text += line.ljust(72) if len(line) == 71 else line
+        if len(line) < 71:
+            out.append("HISTORY", _DIRECTORY.sub("", text))
+            text = ""
+    if text:
+        out.append("HISTORY", _DIRECTORY.sub("", text))
+    return out
+
+
 def table_columns(header: Header, path: Path | None = None) -> tuple[list[ColumnInfo], np.dtype]:
     """Columns of a BINTABLE header and the structured type of one row."""
     columns, names, formats, offsets, offset = [], [], [], [], 0
@@ -506,11 +548,14 @@ class FitsFile:
         header, columns, dtype, _ = self._table(hdu)
         return Table(header, columns, np.empty(0, dtype), b"", self.path)
 
-    def rows(self, hdu: str | int, chunk: int = 1 << 17) -> Iterator[np.ndarray]:
-        """Raw rows, ``chunk`` at a time. Raises InputError when the file ends early."""
+    def rows(self, hdu: str | int, chunk: int = 1 << 17, first: int = 0) -> Iterator[np.ndarray]:
+        """Raw rows, ``chunk`` at a time, from row ``first`` (0 is the table's first).
+
+        Raises InputError when the file ends early.
+        """
         header, _, dtype, start = self._table(hdu)
-        total, done = int(header["NAXIS2"]), 0
-        self._seek(start)
+        total, done = int(header["NAXIS2"]), first
+        self._seek(start + first * dtype.itemsize)
         while done < total:
             count = min(chunk, total - done)
             data = self._read(count * dtype.itemsize)

@@ -7,7 +7,6 @@ are converted. Memory is bounded by the size of a piece.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from latsky.fits.core import (
     Header,
     Table,
     column_values,
+    without_directories,
 )
 
 CHUNK = 1 << 16
@@ -171,26 +171,6 @@ def separations(ra: np.ndarray, dec: np.ndarray, ra0: float, dec0: float) -> np.
     return np.degrees(2 * np.arctan2(np.sqrt(square), np.sqrt(1 - square)))
 
 
-def conform(rows: np.ndarray, source: EventFile, target: EventFile) -> np.ndarray:
-    """Raw rows of ``source`` in the layout of ``target``, columns matched by name.
-
-    Raises InputError when a column is absent, or has another form.
-    """
-    if rows.dtype == target.dtype:
-        return rows
-    out = np.zeros(len(rows), target.dtype)
-    for column in target.columns:
-        info = source.column(column.name)
-        if (info.dtype, info.shape) != (column.dtype, column.shape):
-            raise InputError(
-                f"form {info.form} differs from {column.form} in {target.path.name}",
-                file=source.path,
-                key=column.name,
-            )
-        out[column.name] = rows[info.name]
-    return out
-
-
 def write(
     path: str | os.PathLike[str],
     template: EventFile,
@@ -211,17 +191,17 @@ def write(
     """
     path = Path(path)
     tstart, tstop = span or (template.tstart, template.tstop)
-    primary = without_paths(template.primary)
+    primary = without_directories(template.primary)
     primary.set("FILENAME", path.name, None if "FILENAME" in primary else "name of this file")
     primary.set("CREATOR", dates.creator(tool), "software and version creating file")
     dates.date_keywords(primary, tstart, tstop)
-    header = without_paths(template.header)
+    header = without_directories(template.header)
     dates.date_keywords(header, tstart, tstop)
     if cuts is not None:
         dss.write(header, cuts)
     for line in history:
         header.append("HISTORY", line)
-    times = without_paths(template.good_time.header)
+    times = without_directories(template.good_time.header)
     dates.date_keywords(times, tstart, tstop)
     total = 0
     with FitsWriter(path, clobber=clobber) as writer:
@@ -233,24 +213,3 @@ def write(
         stream.end()
         gti.write(writer, intervals, times)
     return total
-
-
-_DIRECTORY = re.compile(r"(?<![\w.)\]])/(?:[\w.+~@-]+/)+")
-
-
-def without_paths(header: Header) -> Header:
-    """A copy whose HISTORY holds base names only: directories are those of another machine."""
-    out, text = Header(), ""
-    for key, value, comment in header.cards:
-        if key != "HISTORY":
-            out.append(key, value, comment)
-            continue
-        # a long entry fills its cards; the last blank of a card is lost on reading
-        line = str(value)
-        text += line.ljust(72) if len(line) == 71 else line
-        if len(line) < 71:
-            out.append("HISTORY", _DIRECTORY.sub("", text))
-            text = ""
-    if text:
-        out.append("HISTORY", _DIRECTORY.sub("", text))
-    return out
