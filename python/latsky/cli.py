@@ -11,6 +11,8 @@ from latsky import __version__
 from latsky.errors import guarded
 
 COMMANDS = {
+    "check": ("latsky.check", "find every mistake in the inputs of an analysis"),
+    "job-order": ("latsky.job_order", "write the CWL job order of an analysis"),
     "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),
 }
 """command → (module with ``register(parser)`` and ``run(options)``, one line of help)"""

@@ -1,0 +1,116 @@
+"""``latsky check``: every mistake in the inputs of an analysis, before any job starts."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+from latsky.config.analysis import Analysis, gather_analysis
+from latsky.errors import InputError, InputErrors, Problems
+from latsky.naming import NO_FILTER
+from latsky.plan import Cut, expand
+
+
+@dataclass
+class Report:
+    """What was found: ``problems`` stop a run, ``warnings`` do not."""
+
+    problems: list[InputError] = field(default_factory=list)
+    warnings: list[InputError] = field(default_factory=list)
+    analysis: Analysis | None = None
+    cuts: list[Cut] = field(default_factory=list)
+
+
+def check_analysis(path: Path) -> Report:
+    """Read everything that a master file names and check it; never raises for a mistake in it."""
+    from latsky.check.events import check_events
+    from latsky.check.responses import check_responses
+
+    report = Report()
+    problems = Problems()
+    analysis = problems.collect(lambda: read_analysis(path))
+    if analysis is not None:
+        report.analysis = analysis
+        report.warnings.extend(analysis.warnings)
+        cuts = problems.collect(
+            lambda: expand(analysis.dataset, analysis.binning, analysis.filters)
+        )
+        report.cuts = cuts or []
+        if cuts:
+            report.warnings.extend(odd_components(analysis, cuts))
+            for check in (check_events, check_responses):
+                found, odd = check(analysis, cuts)
+                problems.found.extend(found)
+                report.warnings.extend(odd)
+    report.problems = list({str(problem): problem for problem in problems.found}.values())
+    return report
+
+
+def odd_components(analysis: Analysis, cuts: list[Cut]) -> list[InputError]:
+    """Components without a time filter, and those that would count an event twice."""
+    found = []
+    binning = analysis.binning.document
+    bare = sorted(
+        {
+            cut.binning.name
+            for cut in cuts
+            if cut.time_filter == NO_FILTER and NO_FILTER not in analysis.filters.expressions
+        }
+    )
+    if bare:
+        found.append(
+            binning.problem(
+                f"no time filter is applied to {', '.join(bare)}: "
+                "times of bad data and the time outside of science operation are counted in"
+            )
+        )
+    for one, other in combinations(cuts, 2):
+        shared_types = one.binning.evtype & other.binning.evtype
+        low = max(one.binning.emin, other.binning.emin)
+        high = min(one.binning.emax, other.binning.emax)
+        same = (one.evclass, one.time_filter) == (other.evclass, other.time_filter)
+        if same and shared_types and low < high * (1 - 1e-9):
+            found.append(
+                binning.problem(
+                    f"{one.binning.name} and {other.binning.name} share events "
+                    f"({low:.6g} to {high:.6g} MeV)",
+                    other.binning.ebin,
+                )
+            )
+    return found
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Options of ``latsky check``."""
+    parser.add_argument("analysis", type=Path, help="master file of the analysis")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what is wrong; the exit status is 2 when anything is."""
+    report = check_analysis(options.analysis)
+    show_warnings("latsky check", report.warnings)
+    if report.problems:
+        raise InputErrors(report.problems)
+    if report.analysis is not None:
+        print(summary(report.analysis, report.cuts))
+    return 0
+
+
+def show_warnings(command: str, warnings: list[InputError]) -> None:
+    """Print warnings, one a line, to standard error."""
+    for warning in warnings:
+        print(f"{command}: warning: {warning}", file=sys.stderr)
+
+
+def summary(analysis: Analysis, cuts: list[Cut]) -> str:
+    """One line for an analysis in which nothing is wrong."""
+    counts = (
+        (len(cuts), "component"),
+        (len(analysis.event_files), "event file"),
+        (len(analysis.spacecraft_files), "spacecraft file"),
+    )
+    words = ", ".join(f"{number} {noun}{'s' * (number != 1)}" for number, noun in counts)
+    return f"{analysis.document.path}: {words}: nothing wrong found"

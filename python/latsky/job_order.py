@@ -1,0 +1,65 @@
+"""From the master file of an analysis to the job order of ``cwl/allsky.cwl``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from latsky.config.analysis import Analysis, read_analysis
+
+
+def job_order(analysis: Analysis) -> dict[str, Any]:
+    """Inputs of allsky.cwl, with absolute paths; what is not given is left to the workflow."""
+    file = analysis.file
+    order: dict[str, Any] = {
+        "dataset": as_file(analysis.data_path),
+        "binning": as_file(analysis.comp_path),
+        "mktime_filters": as_file(analysis.filters_path) if analysis.filters_path else None,
+        "event_files": [as_file(listed.path) for listed in analysis.event_files],
+        "spacecraft_files": [as_file(listed.path) for listed in analysis.spacecraft_files],
+        "hpx_order_ccube": file.hpx_order_ccube,
+        "hpx_order_expcube": file.hpx_order_expcube,
+        "files_per_job": file.files_per_job,
+        "caldb": _as_directory(analysis.caldb) if analysis.caldb else None,
+    }
+    return {name: value for name, value in order.items() if value is not None}
+
+
+def as_file(path: Path) -> dict[str, str]:
+    """A CWL File."""
+    return {"class": "File", "path": str(path.absolute())}
+
+
+def _as_directory(path: Path) -> dict[str, str]:
+    return {"class": "Directory", "path": str(path.absolute())}
+
+
+def write_job_order(order: dict[str, Any], stream: Any) -> None:
+    """Write a job order as YAML."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 4096
+    yaml.dump(order, stream)
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Options of ``latsky job-order``."""
+    parser.add_argument("analysis", type=Path, help="master file of the analysis")
+    parser.add_argument("-o", "--output", type=Path, help="file to write [standard output]")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the job order of an analysis for plain cwltool or toil-cwl-runner."""
+    order = job_order(read_analysis(options.analysis))
+    if options.output is None:
+        write_job_order(order, sys.stdout)
+    else:
+        temporary = options.output.with_name(f".{options.output.name}.part")
+        with temporary.open("w", encoding="utf-8") as stream:
+            write_job_order(order, stream)
+        temporary.replace(options.output)
+    return 0
