@@ -31,20 +31,21 @@ def check_analysis(path: Path) -> Report:
 
     report = Report()
     problems = Problems()
-    analysis = problems.collect(lambda: read_analysis(path))
+    analysis = problems.collect(lambda: gather_analysis(path, problems))
     if analysis is not None:
         report.analysis = analysis
         report.warnings.extend(analysis.warnings)
-        cuts = problems.collect(
-            lambda: expand(analysis.dataset, analysis.binning, analysis.filters)
-        )
-        report.cuts = cuts or []
-        if cuts:
-            report.warnings.extend(odd_components(analysis, cuts))
-            for check in (check_events, check_responses):
-                found, odd = check(analysis, cuts)
-                problems.found.extend(found)
-                report.warnings.extend(odd)
+        if None not in (analysis.dataset, analysis.binning, analysis.filters):
+            cuts = problems.collect(
+                lambda: expand(analysis.dataset, analysis.binning, analysis.filters)
+            )
+            report.cuts = cuts or []
+        if report.cuts:
+            report.warnings.extend(odd_components(analysis, report.cuts))
+        for check in (check_events, check_responses):
+            found, odd = check(analysis, report.cuts)
+            problems.found.extend(found)
+            report.warnings.extend(odd)
     report.problems = list({str(problem): problem for problem in problems.found}.values())
     return report
 
