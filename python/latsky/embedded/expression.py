@@ -3,13 +3,14 @@
 ``compile_filter("(DATA_QUAL>0) && LAT_CONFIG==1 && ABS(ROCK_ANGLE)<52", table)`` gives a function
 of raw rows. The text is parsed here and never handed to Python.
 
-Operators, loosest first: ``? :``; ``||`` (``.or.``); ``&&`` (``.and.``); ``== != < <= > >= ~``
-(``.eq. .ne. .lt. .le. .gt. .ge.``; ``~`` is equality to 1e-7) and ``x = low : high``, a closed
-range; ``+ -``; ``* / %``; unary ``- + !`` (``.not.``); ``^ **``. Names of columns, functions and
-the constants ``T F TRUE FALSE #PI #E #DEG`` may be in any case; ``NAME[2]`` is an element of a
-vector column, ``$NAME$`` a name with odd characters. Trigonometric functions take radians,
-``ANGSEP(ra1, dec1, ra2, dec2)`` degrees. Whole numbers divide to whole numbers, as in C. A logical
-is not a number: ``IN_SAA != T`` compares logicals, ``DATA_QUAL > 0`` numbers; a mixture is an error.
+Operators, loosest first, with CFITSIO's precedence: ``? :``; ``||`` (``.or.``); ``&&`` (``.and.``);
+``== != ~`` (``.eq. .ne.``; ``~`` is equality to 1e-7) and ``x = low : high``, a closed range;
+``< <= > >=`` (``.lt. .le. .gt. .ge.``); ``+ - %``; ``* /``; ``^ **``; unary ``- + !`` (``.not.``).
+Names of columns, functions and the constants ``T F TRUE FALSE #PI #E #DEG`` may be in any case;
+``NAME[2]`` is an element of a vector column, ``$NAME$`` a name with odd characters. Trigonometric
+functions take radians, ``ANGSEP(ra1, dec1, ra2, dec2)`` degrees. Whole numbers divide to whole
+numbers, as in C. A logical is not a number: ``IN_SAA != T`` compares logicals, ``DATA_QUAL > 0``
+numbers, and a mixture is an error.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ _COMPARE: dict[str, Callable[..., np.ndarray]] = {
     ">=": np.greater_equal,
     "~": lambda one, other: np.abs(np.subtract(one, other)) < 1e-7,
 }
-_DEPTH = 100
+_DEPTH = 32
 """parentheses and signs within one another, at most"""
 
 
@@ -215,44 +216,61 @@ class _Parser:
         return self._logical("||", np.logical_or, self._both)
 
     def _both(self) -> Expression:
-        return self._logical("&&", np.logical_and, self._comparison)
+        return self._logical("&&", np.logical_and, self._equality)
 
     def _logical(
         self, operator: str, function: Callable[..., np.ndarray], part: Callable[[], Expression]
     ) -> Expression:
-        left = part()
+        parts = [part()]
         while self._is(operator):
             place = self._take()[2]
-            right = part()
-            if not (left.logical and right.logical):
+            parts.append(part())
+            if not (parts[-2].logical and parts[-1].logical):
                 raise self._error(f"{operator} needs a condition on both sides", place)
-            left = _apply(function, True, left, right)
-        return left
+        if len(parts) == 1:
+            return parts[0]
 
-    def _comparison(self) -> Expression:
-        left = self._sum()
-        while self._is(*_COMPARE, "="):
+        def evaluate(rows: np.ndarray) -> np.ndarray:
+            # a loop, not nested calls: conditions with hundreds of terms are usual
+            truth = parts[0].evaluate(rows)
+            for each in parts[1:]:
+                truth = function(truth, each.evaluate(rows))
+            return truth
+
+        return Expression(True, evaluate)
+
+    def _equality(self) -> Expression:
+        left = self._order()
+        while self._is("==", "!=", "~", "="):
             _, operator, place = self._take()
-            right = self._sum()
+            right = self._order()
             if operator == "=":
                 self._expect(":")
-                high = self._sum()
-                if left.logical or right.logical or high.logical:
-                    raise self._error("a range is of numbers", place)
+                high = self._order()
+                self._need_numbers(operator, place, left, right, high)
                 left = _apply(_within, True, left, right, high)
                 continue
             if left.logical != right.logical:
                 raise self._error(f"{operator} compares a condition with a number", place)
-            if left.logical and operator not in ("==", "!="):
-                raise self._error(f"{operator} does not compare conditions", place)
+            if operator == "~":
+                self._need_numbers(operator, place, left)
+            left = _apply(_COMPARE[operator], True, left, right)
+        return left
+
+    def _order(self) -> Expression:
+        left = self._sum()
+        while self._is("<", "<=", ">", ">="):
+            _, operator, place = self._take()
+            right = self._sum()
+            self._need_numbers(operator, place, left, right)
             left = _apply(_COMPARE[operator], True, left, right)
         return left
 
     def _sum(self) -> Expression:
-        return self._arithmetic({"+": np.add, "-": np.subtract}, self._product)
+        return self._arithmetic({"+": np.add, "-": np.subtract, "%": _modulus}, self._product)
 
     def _product(self) -> Expression:
-        return self._arithmetic({"*": np.multiply, "/": _divide, "%": _modulus}, self._sign)
+        return self._arithmetic({"*": np.multiply, "/": _divide}, self._power)
 
     def _arithmetic(
         self, operators: dict[str, Callable[..., np.ndarray]], part: Callable[[], Expression]
@@ -271,7 +289,7 @@ class _Parser:
 
     def _sign(self) -> Expression:
         if not self._is("-", "+", "!"):
-            return self._power()
+            return self._atom()
         _, operator, place = self._take()
         self.depth += 1
         if self.depth > _DEPTH:
@@ -286,13 +304,13 @@ class _Parser:
         return _apply(np.negative, False, operand) if operator == "-" else operand
 
     def _power(self) -> Expression:
-        base = self._atom()
+        left = self._sign()
         if not self._is("^"):
-            return base
+            return left
         place = self._take()[2]
-        exponent = self._sign()
-        self._need_numbers("^", place, base, exponent)
-        return _apply(_real(np.power), False, base, exponent)
+        exponent = self._power()
+        self._need_numbers("^", place, left, exponent)
+        return _apply(_real(np.power), False, left, exponent)
 
     def _atom(self) -> Expression:
         kind, value, place = self._take()
