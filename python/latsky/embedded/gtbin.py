@@ -158,8 +158,8 @@ def read_events(
             description = file.empty_table(table)
             infos = [description.info(name) for name in columns]
             for info in infos:
-                wanted = "mev" if info.name.upper() == columns[0].upper() else "deg"
-                if info.unit and not info.unit.lower().startswith(wanted):
+                wanted = "MeV" if info is infos[0] else "deg"
+                if info.unit and not info.unit.lower().startswith(wanted.lower()):
                     raise InputError(
                         f"unit {info.unit!r} is not {wanted}", file=path, key=info.name
                     )
@@ -446,7 +446,6 @@ def _primary_header(seen: Observation, outfile: Path) -> Header:
     header = Header([("FILENAME", outfile.name, "name of this file")])
     header.update(_mission_header(seen))
     header.set("EQUINOX", 2000.0, "equinox of RA and DEC")
-    header.set("RADECSYS", "FK5", "frame of RA and DEC")
     for number, path in enumerate(seen.files):
         header.append("HISTORY", f"{'events of' if number == 0 else '      and'} {path.name}")
     return dss.write(header, seen.cuts)

@@ -32,7 +32,7 @@ from latsky.fits.core import Column, ColumnInfo, FitsFile, FitsWriter, Header, T
 INDEX_COLUMNS = ("PIX", "PIXEL", "HPXINDEX")
 SPARSE_COLUMNS = {"PIX", "CHANNEL", "VALUE"}
 NOT_PLANES = (*INDEX_COLUMNS, "RA", "DEC", "L", "B")
-CHUNK_BYTES = 1 << 23
+CHUNK_BYTES = 1 << 20
 """rows are read and written in pieces of about this size"""
 
 _FRAMES = {"GAL": "GAL", "GALACTIC": "GAL", "G": "GAL"}
