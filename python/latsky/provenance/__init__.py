@@ -1,0 +1,1 @@
+"""Provenance of runs: records, crates, archives, reruns."""

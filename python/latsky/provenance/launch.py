@@ -1,0 +1,54 @@
+"""Run a CWL engine with the recorder in it.
+
+``python -m latsky.provenance.launch cwltool|toil RECORDS ENGINE-ARGUMENTS…``: what the engine's own
+command would do with those arguments, and a record of every tool that ran in the directory RECORDS.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from latsky.provenance.recorder import RecordedTool, factory
+
+
+def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
+    """Run ``engine`` (``cwltool`` or ``toil``) on ``arguments``; its exit status."""
+    records = records.resolve()
+    records.mkdir(parents=True, exist_ok=True)
+    if engine == "toil":
+        import toil.cwl.cwltoil as toil
+
+        from latsky.provenance.toil_recorder import RecordedToilTool
+
+        toil.toil_make_tool = factory(toil.toil_make_tool, RecordedToilTool, records)
+        return toil.main(list(arguments))
+    if engine != "cwltool":
+        raise ValueError(f"unknown engine {engine}")
+    import cwltool.context
+    import cwltool.main
+    import cwltool.workflow
+
+    context = cwltool.context.LoadingContext()
+    context.construct_tool_object = factory(
+        cwltool.workflow.default_make_tool, RecordedTool, records
+    )
+    # the console script's own entry, which alone turns failures into exit codes
+    return cwltool.main.main(list(arguments), loadingContext=context)
+
+
+def main() -> None:
+    """Entry of ``python -m``."""
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m latsky.provenance.launch cwltool|toil RECORDS ARGUMENTS…")
+    engine, records, *arguments = sys.argv[1:]
+    try:
+        code = launch(engine, Path(records), arguments)
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,301 @@
+"""One record for every attempt at a CommandLineTool, under cwltool and under Toil.
+
+Neither engine is patched. cwltool makes its tools through a factory and asks each tool for the
+class of its jobs; the factory here returns tools whose jobs are subclasses that write what they
+run, before it starts and after it ended. Toil pickles the tools into its jobs, so its workers
+import this module by themselves and write their records into the same directory, which has to be
+on a file system that all nodes share (Toil's own job store has the same need).
+
+A record is a JSON file, written under a temporary name, synchronised and renamed: ``ID.started``
+when an attempt begins and ``ID.json`` in its place when it ended. An attempt that was killed leaves
+its ``started`` record. The output of the command goes to ``ID.log`` beside it.
+
+Hooks used: ``make_job_runner`` and ``job`` of CommandLineTool, ``_execute``, ``collect_outputs``
+and ``output_callback`` of its jobs, ``construct_tool_object`` of cwltool's LoadingContext,
+``toil_make_tool`` of Toil. tests/provenance/test_hooks.py holds the pinned versions to them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import json
+import os
+import platform
+import socket
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from cwltool.command_line_tool import CommandLineTool
+from cwltool.job import JobBase
+
+SCHEMA = "latsky-record/1"
+LOG_TAIL = 1 << 16
+"""bytes of a command's output that go on to the engine's own log"""
+
+_SLURM = ("SLURM_JOB_ID", "SLURM_JOB_NODELIST", "SLURM_JOB_PARTITION", "SLURM_CLUSTER_NAME")
+_FILE_KEYS = ("class", "basename", "location", "checksum", "sha256", "size")
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, microseconds."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _image_hash(path: str, size: int, mtime: int) -> str:
+    return sha256(path)
+
+
+def describe(value: Any, resolve: Callable[[Mapping[str, Any]], str | None] | None = None) -> Any:
+    """A job order or output object with its files reduced to names, sizes and hashes.
+
+    With ``resolve`` (File object → path), files are hashed where that was not done yet.
+    """
+    if isinstance(value, Mapping):
+        kind = value.get("class")
+        if kind not in ("File", "Directory"):
+            return {str(key): describe(item, resolve) for key, item in value.items()}
+        slim = {key: value[key] for key in _FILE_KEYS if key in value}
+        for key in ("secondaryFiles", "listing"):
+            if value.get(key):
+                slim[key] = describe(value[key], resolve)
+        if kind == "File" and "contents" in value and "location" not in value:
+            content = str(value["contents"]).encode()
+            slim.update(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+        elif kind == "File" and resolve is not None and "sha256" not in slim:
+            name = resolve(value)
+            if name and (path := Path(name)).is_file():
+                slim.update(sha256=sha256(path), size=path.stat().st_size)
+        return slim
+    if isinstance(value, list | tuple):
+        return [describe(item, resolve) for item in value]
+    return value
+
+
+def write(directory: Path, record: Mapping[str, Any], *, finished: bool) -> None:
+    """Write a record so that a reader sees all of it or nothing."""
+    final = directory / f"{record['id']}{'.json' if finished else '.started'}"
+    temporary = final.with_suffix(".part")
+    with temporary.open("w") as file:
+        json.dump(record, file, default=str, sort_keys=True, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(final)
+    if finished:
+        final.with_suffix(".started").unlink(missing_ok=True)
+
+
+@lru_cache(maxsize=1)
+def _machine() -> dict[str, str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return {
+        "host": socket.gethostname(),
+        "cpu": next(models, "") or platform.processor(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _container(runtime: list[str]) -> dict[str, Any] | None:
+    """The image of a job's container command line, by the hash of its file where it is one."""
+    image = next((word for word in reversed(runtime) if word.endswith(".sif")), None)
+    if image is None:
+        return {"reference": runtime[-1]} if runtime else None
+    file = Path(image)
+    found: dict[str, Any] = {"reference": file.name}
+    if file.is_file():
+        stat = file.stat()
+        found["sha256"] = _image_hash(str(file.resolve()), stat.st_size, stat.st_mtime_ns)
+        found["size"] = stat.st_size
+    return found
+
+
+@cache
+def recording(base: type) -> type:
+    """The job class ``base`` with records."""
+
+    class RecordingJob(base):  # type: ignore[misc, valid-type]
+        """A job that writes a record before and after its command."""
+
+        latsky_tool: Any = None
+
+        def _execute(
+            self,
+            runtime: list[str],
+            env: Any,
+            runtimeContext: Any,
+            monitor_function: Any = None,
+        ) -> None:
+            tool = self.latsky_tool
+            directory = Path(tool.latsky_records)
+            record = _begin(self, tool, [str(word) for word in runtime], env)
+            write(directory, record, finished=False)
+            usage: dict[str, Any] = {}
+            log = directory / f"{record['id']}.log"
+            inner_collect, inner_callback = self.collect_outputs, self.output_callback
+
+            def collect(outdir: str, code: int) -> Any:
+                record["exit_code"], record["end"] = code, now()
+                outputs = inner_collect(outdir, code)
+                record["outputs"] = describe(outputs, _path_of)
+                return outputs
+
+            def callback(outputs: Any, status: str) -> None:
+                record["status"] = status
+                record.setdefault("end", now())
+                record["usage"] = usage
+                record["log_bytes"] = log.stat().st_size if log.exists() else 0
+                write(directory, record, finished=True)
+                inner_callback(outputs, status)
+
+            self.collect_outputs, self.output_callback = collect, callback
+            context = runtimeContext.copy()
+            with log.open("wb") as stream:
+                context.default_stderr = stream
+                context.default_stdout = stream
+                super()._execute(runtime, env, context, lambda process: _wait(process, usage))
+            _echo(log)
+
+    RecordingJob.__name__ = f"Recording{base.__name__}"
+    return RecordingJob
+
+
+def _begin(job: Any, tool: Any, runtime: list[str], env: Mapping[str, str]) -> dict[str, Any]:
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": uuid.uuid4().hex,
+        "step": list(tool.latsky_step or []),
+        "tool": str(tool.tool.get("id", "")),
+        "label": str(tool.tool.get("label", "")),
+        "name": str(job.name),
+        "command": [str(word) for word in job.command_line],
+        "runtime": runtime,
+        "container": _container(runtime),
+        "environment": {str(key): str(value) for key, value in dict(env or {}).items()},
+        "resources": dict(job.builder.resources),
+        "time_limit": job.timelimit,
+        "directory": str(job.outdir),
+        "machine": _machine(),
+        "user": getpass.getuser(),
+        "slurm": {key: os.environ[key] for key in _SLURM if key in os.environ},
+        "inputs": describe(job.joborder),
+        "start": now(),
+    }
+    toil_job = getattr(tool, "_toil_job", None)
+    if toil_job is not None:
+        description = toil_job.description
+        record["toil"] = {
+            "name": str(description.unitName),
+            "job": str(description.jobStoreID),
+            "attempts_left": int(description.remainingTryCount),
+        }
+    return record
+
+
+def _path_of(file: Mapping[str, Any]) -> str | None:
+    location = str(file.get("location", ""))
+    if location.startswith("file://"):
+        from urllib.parse import unquote
+
+        return unquote(location[7:])
+    return str(file["path"]) if "path" in file else None
+
+
+def _wait(process: Any, usage: dict[str, Any]) -> None:
+    """Wait for a command and take the system's account of it alone, not of its neighbours."""
+    begun = time.monotonic()
+    try:
+        _, status, used = os.wait4(process.pid, 0)
+    except ChildProcessError:
+        process.wait()  # the engine's time limit reaped it first
+        return
+    process.returncode = os.waitstatus_to_exitcode(status)
+    usage.update(
+        wall_s=round(time.monotonic() - begun, 3),
+        user_s=round(used.ru_utime, 3),
+        system_s=round(used.ru_stime, 3),
+        max_rss_kib=used.ru_maxrss,
+    )
+
+
+def _echo(log: Path) -> None:
+    """Hand the end of a command's output on to the engine's log."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, log.stat().st_size - LOG_TAIL))
+        sys.stderr.write(stream.read().decode("utf-8", "replace"))
+    sys.stderr.flush()
+
+
+class _Recorded:
+    """What makes a tool's jobs write records."""
+
+    latsky_step: list[str] | None = None
+    latsky_records: str = ""
+
+    def make_job_runner(self, context: Any) -> type:
+        return recording(super().make_job_runner(context))  # type: ignore[misc]
+
+    def job(self, order: Any, callbacks: Any, context: Any) -> Iterator[Any]:
+        for job in super().job(order, callbacks, context):  # type: ignore[misc]
+            if isinstance(job, JobBase):
+                job.latsky_tool = self  # type: ignore[attr-defined]
+            yield job
+
+
+class RecordedTool(_Recorded, CommandLineTool):
+    """A cwltool tool with records."""
+
+
+def factory(base: Callable[[Any, Any], Any], tool_class: type, records: Path) -> Callable:
+    """The factory ``base`` of tool objects, with ``tool_class`` for CommandLineTools."""
+
+    def make(document: Any, context: Any) -> Any:
+        if isinstance(document, Mapping) and document.get("class") == "CommandLineTool":
+            made = tool_class(document, context)
+            made.latsky_records = str(records)
+        else:
+            made = base(document, context)
+        for step in getattr(made, "steps", None) or ():
+            _label(step.embedded_tool, str(step.tool["id"]).rpartition("#")[2].rpartition("/")[2])
+        return made
+
+    return make
+
+
+def _label(tool: Any, step: str) -> None:
+    """Put a step's name in front of the paths of all tools below it."""
+    if isinstance(tool, _Recorded):
+        tool.latsky_step = [step, *(tool.latsky_step or [])]
+    for inner in getattr(tool, "steps", None) or ():
+        _label(inner.embedded_tool, step)
+
+
+def read(directory: Path) -> list[dict[str, Any]]:
+    """All records of a run by start time; those of attempts that never ended have no status."""
+    found = {}
+    for suffix in (".started", ".json"):
+        for path in directory.glob(f"*{suffix}"):
+            try:
+                record = json.loads(path.read_text())
+            except (OSError, ValueError):
+                continue  # renamed or replaced meanwhile
+            found[record["id"]] = record
+    return sorted(found.values(), key=lambda record: (record["start"], record["id"]))

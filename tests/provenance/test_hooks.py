@@ -1,0 +1,39 @@
+"""The engines still have the hooks that the recorder hangs on."""
+
+import inspect
+
+import cwltool.command_line_tool
+import cwltool.context
+import cwltool.job
+import cwltool.main
+import toil.cwl.cwltoil as toil
+
+
+def parameters(function: object) -> list[str]:
+    return list(inspect.signature(function).parameters)  # type: ignore[arg-type]
+
+
+def test_job_class_is_asked_of_the_tool() -> None:
+    tool = cwltool.command_line_tool.CommandLineTool
+    assert parameters(tool.make_job_runner) == ["self", "runtimeContext"]
+    assert parameters(tool.job) == ["self", "job_order", "output_callbacks", "runtimeContext"]
+
+
+def test_jobs_run_through_one_method() -> None:
+    assert parameters(cwltool.job.JobBase._execute) == [
+        "self",
+        "runtime",
+        "env",
+        "runtimeContext",
+        "monitor_function",
+    ]
+    context = cwltool.context.RuntimeContext()
+    assert context.default_stderr is None
+    assert context.default_stdout is None
+
+
+def test_factories() -> None:
+    assert "construct_tool_object" in vars(cwltool.context.LoadingContext())
+    assert "loadingContext" in parameters(cwltool.main.main)
+    assert parameters(toil.toil_make_tool) == ["toolpath_object", "loadingContext"]
+    assert issubclass(toil.ToilCommandLineTool, cwltool.command_line_tool.CommandLineTool)
