@@ -12,6 +12,7 @@ from latsky.errors import guarded
 
 COMMANDS = {
     "check": ("latsky.check", "find every mistake in the inputs of an analysis"),
+    "plan": ("latsky.show_plan", "show what a run would do: components, jobs, sizes, time"),
     "job-order": ("latsky.job_order", "write the CWL job order of an analysis"),
     "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),
 }

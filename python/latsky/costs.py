@@ -1,18 +1,21 @@
-"""What a job needs: memory and time, from the sizes of its inputs and products.
+"""What a job needs: memory, time and disk, from the sizes of its inputs and products.
 
-The model is meant to be safe, not tight: engines kill a job that takes more. Memory is a base (an
-interpreter with its libraries, or a Fermitool) plus the arrays a step holds at once; the time limit
-is a multiple of an estimate on a slow core with a floor, since shared file systems stall.
+Memory is that of a program with its libraries plus the arrays a step holds at once:
 
 ========================  ======================================================================
-step                      arrays held
+step                      arrays
 ========================  ======================================================================
-selection, time filter    buffers of rows; independent of the number of events
+selection, time filter    buffers of rows, whatever the number of events
 counts cube               12·4^order pixels × bins × 8 bytes, twice (the real gtbin copies it)
-sum of counts cubes       the sum (8 bytes a value) and one input
-livetime cube             12·64² pixels of 1° × 40 bins × 8 bytes × (livetime, weighted) × 2
+sum of counts cubes       the sum and one input, 8 bytes a value
+livetime cube             12·64² pixels of 1° × 40 bins × 8 bytes, livetime and weighted, twice
 exposure cube             12·4^order pixels × (bins + 1) × 8 bytes, twice, and a livetime cube
 ========================  ======================================================================
+
+CPU time is a start plus what is proportional to the bytes of the event tables read, to the rows of
+spacecraft data (one per 30 s), and to pixels × planes of maps. Records carry a time *limit*: a
+multiple of the Fermitools' time, with a floor, since shared file systems stall. The model is meant
+to be safe, not tight: engines kill a job that takes more than it asked for.
 """
 
 from __future__ import annotations
@@ -23,21 +26,65 @@ from dataclasses import dataclass
 MIB = 1 << 20
 BASE_MIB = 512
 """memory of a command before it holds any array"""
+BUFFER_BYTES = 128 * MIB
+"""rows of event tables held at once"""
 TIME_FLOOR_S = 1800
 """shortest time limit"""
 SAFETY = 10
 """time limit over estimated time"""
+SPACECRAFT_ROW_S = 30.0
 
-LIVETIME_CUBE_BYTES = 12 * 64**2 * 40 * 8
-"""one livetime array at the default grid (1° pixels, 40 bins of cos θ)"""
+LIVETIME_PIXELS = 12 * 64**2
+LIVETIME_BINS = 40
+LIVETIME_CUBE_BYTES = LIVETIME_PIXELS * LIVETIME_BINS * 8
+"""one livetime array in memory at the default grid (1° pixels, bins of 0.025 in cos θ)"""
+LIVETIME_FILE_BYTES = LIVETIME_PIXELS * (LIVETIME_BINS * 4 + 8) * 2
+"""a livetime cube on disk: livetime and weighted livetime in single precision, positions"""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast an engine is on one core."""
+
+    name: str
+    start_s: float
+    """start of a command"""
+    table_bytes_s: float
+    """bytes of an event table read, selected and written in a second"""
+    livetime_row_s: float
+    """seconds for a row of spacecraft data with 1° pixels"""
+    exposure_value_s: float
+    """seconds for a pixel of a plane of an exposure cube"""
+    map_bytes_s: float
+    """bytes of map read or written in a second"""
+
+
+FERMITOOLS = Rates("fermitools", 2.0, 20e6, 1.35e-3, 1.1e-5, 50e6)
+"""livetime and exposure as measured with release 2.4.0 on a week of data; the rest assumed"""
+EMBEDDED = Rates("embedded", 0.3, 80e6, 1.5e-4, 5.5e-7, 200e6)
+"""livetime and tables as measured on a week of data; exposure 20 times that of the Fermitools"""
+RATES = {rates.name: rates for rates in (FERMITOOLS, EMBEDDED)}
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Data of one batch: bytes of its event tables and the time they span in s."""
+
+    table_bytes: float
+    span_s: float
+
+
+MONTH = Volume(500e6, 30.4 * 86400)
+"""a month of the whole sky above 30 MeV: what is assumed where nothing is known"""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Memory in MiB and an estimate of the CPU time in s of one job."""
+    """Memory in MiB, CPU time in s and size of the product in bytes of one job."""
 
     ram_mib: int
     seconds: float
+    product_bytes: float
 
     def fields(self, prefix: str) -> dict[str, int]:
         """Fields ``<prefix>_ram_mib`` and ``<prefix>_time_s`` of a record (the time as a limit)."""
@@ -55,44 +102,52 @@ def cube_bytes(order: int, planes: int, value_bytes: int = 8) -> int:
     return pixels(order) * planes * value_bytes
 
 
-def _cost(array_bytes: float, seconds: float) -> Cost:
+def _cost(rates: Rates, array_bytes: float, seconds: float, product: float) -> Cost:
     # whole steps of 64 MiB, so that small changes of the model do not change every record
-    return Cost(math.ceil((BASE_MIB + array_bytes / MIB) / 64) * 64, seconds)
+    ram = math.ceil((BASE_MIB + array_bytes / MIB) / 64) * 64
+    return Cost(ram, rates.start_s + seconds, product)
 
 
-def select(n_outputs: int) -> Cost:
-    """Selection of the events of one file."""
-    return _cost(128 * MIB, 60.0 * max(n_outputs, 1))
+def select(volume: Volume = MONTH, rates: Rates = FERMITOOLS, kept: float = 1.0) -> Cost:
+    """Selection of the events of one batch, of which the part ``kept`` remains."""
+    product = volume.table_bytes * kept
+    return _cost(rates, BUFFER_BYTES, volume.table_bytes / rates.table_bytes_s, product)
 
 
-def mktime() -> Cost:
-    """Time filter on the events of one file."""
-    return _cost(128 * MIB, 60.0)
+def mktime(volume: Volume = MONTH, rates: Rates = FERMITOOLS) -> Cost:
+    """Time filter on the events of one batch."""
+    return select(volume, rates)
 
 
-def counts(order: int, n_bins: int) -> Cost:
+def counts(
+    order: int, n_bins: int, volume: Volume = MONTH, rates: Rates = FERMITOOLS, kept: float = 1.0
+) -> Cost:
     """Counts cube of one batch."""
     size = cube_bytes(order, n_bins)
-    return _cost(2 * size, 30.0 + size / (20 * MIB))
+    seconds = kept * volume.table_bytes / rates.table_bytes_s + size / rates.map_bytes_s
+    return _cost(rates, 2 * size, seconds, size)
 
 
-def coadd(order: int, n_bins: int, n_files: int) -> Cost:
+def coadd(order: int, n_bins: int, n_files: int, rates: Rates = FERMITOOLS) -> Cost:
     """Sum of the counts cubes of all batches."""
     size = cube_bytes(order, n_bins)
-    return _cost(2 * size, 10.0 + max(n_files, 1) * size / (20 * MIB))
+    return _cost(rates, 2 * size, (n_files + 1) * size / rates.map_bytes_s, size)
 
 
-def livetime() -> Cost:
-    """Livetime cube of one batch: a month of spacecraft data in 30 s rows, zenith cut."""
-    return _cost(4 * LIVETIME_CUBE_BYTES, 300.0)
+def livetime(volume: Volume = MONTH, rates: Rates = FERMITOOLS) -> Cost:
+    """Livetime cube of one batch."""
+    seconds = volume.span_s / SPACECRAFT_ROW_S * rates.livetime_row_s
+    return _cost(rates, 4 * LIVETIME_CUBE_BYTES, seconds, LIVETIME_FILE_BYTES)
 
 
-def livetime_sum(n_files: int) -> Cost:
+def livetime_sum(n_files: int, rates: Rates = FERMITOOLS) -> Cost:
     """Sum of the livetime cubes of all batches."""
-    return _cost(4 * LIVETIME_CUBE_BYTES, 10.0 + 2.0 * max(n_files, 1))
+    seconds = (n_files + 1) * LIVETIME_FILE_BYTES / rates.map_bytes_s
+    return _cost(rates, 4 * LIVETIME_CUBE_BYTES, seconds, LIVETIME_FILE_BYTES)
 
 
-def exposure(order: int, n_bins: int) -> Cost:
-    """Exposure cube: every pixel and plane sums over the bins of inclination."""
+def exposure(order: int, n_bins: int, rates: Rates = FERMITOOLS) -> Cost:
+    """Exposure cube of a component."""
     size = cube_bytes(order, n_bins + 1)
-    return _cost(2 * size + 2 * LIVETIME_CUBE_BYTES, 30.0 + pixels(order) * (n_bins + 1) * 1e-4)
+    seconds = pixels(order) * (n_bins + 1) * rates.exposure_value_s
+    return _cost(rates, 2 * size + 2 * LIVETIME_CUBE_BYTES, seconds, size)

@@ -221,7 +221,7 @@ def component_record(cut: Cut, options: PlanOptions, n_batches: int) -> Record:
         "counts_stem": naming.stem(counts),
         "counts_cube": naming.base(counts),
         "exposure_cube": naming.base(names.exposure_cube(cut.time_filter, component.key)),
-        **costs.select(1).fields("select"),
+        **costs.select().fields("select"),
         **costs.counts(order, n_bins).fields("counts"),
         **costs.coadd(order, n_bins, n_batches).fields("coadd"),
         **costs.exposure(order_exposure, n_bins).fields("exposure"),
@@ -248,7 +248,7 @@ def time_filter_record(key: str, filters: TimeFilters, cuts: Sequence[Cut]) -> R
         "tmax": None if None in ends else max(ends),
         "selected_stem": f"select_{names.data_time}_{key}",
         "events_stem": f"mktime_{names.data_time}_{key}",
-        **costs.select(len(cuts)).fields("select"),
+        **costs.select().fields("select"),
         **costs.mktime().fields("mktime"),
     }
 

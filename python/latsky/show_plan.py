@@ -1,0 +1,264 @@
+"""``latsky plan``: what a run of an analysis would do, without doing it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latsky import costs
+from latsky.config.analysis import Analysis, read_analysis
+from latsky.plan import Plan, PlanOptions, make_plan
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+DISPATCH_S = 2.0
+"""seconds an engine needs to start a job, CWL and container included"""
+GZIP_RATIO = 2.5
+"""bytes of an event table over its gzipped size"""
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True)
+class StepEstimate:
+    """All jobs of one step: number, CPU time in s, largest memory in MiB, bytes written."""
+
+    step: str
+    command: str
+    jobs: int
+    cpu_s: float
+    ram_mib: int
+    product_bytes: float
+
+
+def plan_of(analysis: Analysis) -> Plan:
+    """The plan of an analysis. Raises InputErrors for what contradicts itself."""
+    file = analysis.file
+    options = PlanOptions(file.hpx_order_ccube, file.hpx_order_expcube, file.files_per_job)
+    return make_plan(
+        analysis.dataset, analysis.binning, analysis.filters, len(analysis.event_files), options
+    )
+
+
+def volume_of(analysis: Analysis, n_batches: int) -> costs.Volume:
+    """Mean data volume of a batch, from file sizes and the times in the first and last headers."""
+    from latsky.fits.core import FitsFile
+
+    size = sum(
+        listed.path.stat().st_size * (GZIP_RATIO if listed.path.suffix == ".gz" else 1)
+        for listed in analysis.event_files
+    )
+    span = 0.0
+    for listed in analysis.event_files:
+        with FitsFile(listed.path) as file:
+            header = file.header("EVENTS")
+        span += float(header.get("TSTOP", 0)) - float(header.get("TSTART", 0))
+    return costs.Volume(size / n_batches, span / n_batches)
+
+
+def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepEstimate]:
+    """Number, time and size of the jobs of every step, in the order they run."""
+    n_batches = len(plan.batches)
+    n_filters = len(plan.time_filters)
+    share = 1 / max(len(plan.components), 1)
+    jobs: list[tuple[str, str, int, list[costs.Cost]]] = []
+
+    def add(step: str, command: str, repeats: int, each: list[costs.Cost]) -> None:
+        if each and repeats:
+            jobs.append((step, command, repeats, each))
+
+    covering = costs.Cost(costs.BASE_MIB, rates.start_s, 0.0)
+    add("match spacecraft data", "match-spacecraft", n_batches, [covering])
+    add("select events", "gtselect", n_batches, [costs.select(volume, rates)] * n_filters)
+    applied = [record for record in plan.time_filters if record["apply"]]
+    add("filter times", "gtmktime", n_batches, [costs.mktime(volume, rates)] * len(applied))
+    add(
+        "select by component",
+        "gtselect",
+        n_batches,
+        [costs.select(volume, rates, share) for _ in plan.components],
+    )
+    sizes = [(record["hpx_order"], record["enumbins"]) for record in plan.components]
+    add(
+        "bin events",
+        "gtbin",
+        n_batches,
+        [costs.counts(order, bins, volume, rates, share) for order, bins in sizes],
+    )
+    add(
+        "add counts cubes",
+        "coadd",
+        1,
+        [costs.coadd(order, bins, n_batches, rates) for order, bins in sizes],
+    )
+    cuts = len(plan.livetime_cuts)
+    add("livetime", "gtltcube", n_batches, [costs.livetime(volume, rates)] * cuts)
+    add("add livetime", "gtltsum", 1, [costs.livetime_sum(n_batches, rates)] * cuts)
+    add(
+        "exposure",
+        "gtexpcube2",
+        1,
+        [
+            costs.exposure(record["hpx_order_exposure"], record["enumbins"], rates)
+            for record in plan.components
+        ],
+    )
+    return [
+        StepEstimate(
+            step,
+            command,
+            repeats * len(each),
+            repeats * sum(cost.seconds for cost in each),
+            max(cost.ram_mib for cost in each),
+            repeats * sum(cost.product_bytes for cost in each),
+        )
+        for step, command, repeats, each in jobs
+    ]
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Options of ``latsky plan``."""
+    parser.add_argument("analysis", type=Path, help="master file of the analysis")
+    parser.add_argument(
+        "--engine",
+        choices=sorted(costs.RATES),
+        default=os.environ.get("LATSKY_ENGINE", "embedded"),
+        help="engine whose speed the estimate is for [LATSKY_ENGINE, else embedded]",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="jobs at a time [number of cores]"
+    )
+    parser.add_argument("--json", action="store_true", help="print the plan's records instead")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print components, files, jobs, sizes and time of a run."""
+    analysis = read_analysis(options.analysis)
+    plan = plan_of(analysis)
+    if options.json:
+        print(json.dumps(plan.to_json(), indent=1))
+        return 0
+    from rich.console import Console
+
+    rates = costs.RATES[options.engine]
+    volume = volume_of(analysis, len(plan.batches))
+    steps = estimate(plan, volume, rates)
+    console = Console()
+    console.print(components_table(plan))
+    console.print(steps_table(steps))
+    console.print(
+        closing(analysis, plan, volume, steps, rates, max(options.jobs, 1)), soft_wrap=True
+    )
+    return 0
+
+
+def components_table(plan: Plan) -> Table:
+    """Binning components, one a row; orders are those of the counts and the exposure cube."""
+    from rich.table import Table
+
+    table = Table(title="Binning components", title_justify="left")
+    for name, justify in (
+        ("component", "left"),
+        ("class", "left"),
+        ("energy", "right"),
+        ("bins", "right"),
+        ("zmax", "right"),
+        ("orders", "right"),
+        ("filter", "left"),
+        ("response", "left"),
+    ):
+        table.add_column(name, justify=justify, no_wrap=True)
+    for record in plan.components:
+        table.add_row(
+            record["name"],
+            record["evclass_name"],
+            f"{_energy(record['emin'])}–{_energy(record['emax'])}",
+            str(record["enumbins"]),
+            f"{record['zmax']:g}°",
+            f"{record['hpx_order']}, {record['hpx_order_exposure']}",
+            record["time_filter"],
+            record["irfs"],
+        )
+    return table
+
+
+def steps_table(steps: list[StepEstimate]) -> Table:
+    """Steps with their number of jobs and estimates."""
+    from rich.table import Table
+
+    table = Table(title="Jobs", title_justify="left")
+    for name in ("step", "command", "jobs", "CPU time", "memory a job", "written"):
+        table.add_column(name, justify="left" if name in ("step", "command") else "right")
+    for step in steps:
+        table.add_row(
+            step.step,
+            step.command,
+            str(step.jobs),
+            _time(step.cpu_s),
+            f"{step.ram_mib} MiB",
+            _size(step.product_bytes),
+        )
+    table.add_section()
+    table.add_row(
+        "all",
+        "",
+        str(sum(step.jobs for step in steps)),
+        _time(sum(step.cpu_s for step in steps)),
+        f"{max(step.ram_mib for step in steps)} MiB",
+        _size(sum(step.product_bytes for step in steps)),
+    )
+    return table
+
+
+def closing(
+    analysis: Analysis,
+    plan: Plan,
+    volume: costs.Volume,
+    steps: list[StepEstimate],
+    rates: costs.Rates,
+    jobs: int,
+) -> str:
+    """Inputs, products kept and the time the whole takes, in three lines."""
+    kept = {"add counts cubes", "add livetime", "exposure"}
+    n_batches = len(plan.batches)
+    days = volume.span_s * n_batches / DAY_S
+    products = sum(step.product_bytes for step in steps if step.step in kept)
+    cpu = sum(step.cpu_s for step in steps)
+    wall = (cpu + DISPATCH_S * sum(step.jobs for step in steps)) / jobs
+    return "\n".join(
+        (
+            f"{len(analysis.event_files)} event files ({_size(volume.table_bytes * n_batches)}, "
+            f"{days:.1f} days) in {n_batches} batches, "
+            f"{len(analysis.spacecraft_files)} spacecraft files",
+            f"products that stay: {len(plan.components)} counts cubes, "
+            f"{len(plan.livetime_cuts)} livetime cubes, {len(plan.components)} exposure cubes, "
+            f"{_size(products)}",
+            f"about {_time(wall)} with {jobs} jobs at a time and the {rates.name} engine",
+        )
+    )
+
+
+def _energy(mev: float) -> str:
+    for factor, unit in ((1e6, "TeV"), (1e3, "GeV")):
+        if mev >= factor * (1 - 1e-9):
+            return f"{mev / factor:.3g} {unit}"
+    return f"{mev:.3g} MeV"
+
+
+def _size(size: float) -> str:
+    for factor, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size:.0f} B"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
