@@ -158,12 +158,9 @@ def run(options: argparse.Namespace) -> int:
 
 def components_table(plan: Plan) -> Table:
     """Binning components, one a row; orders are those of the counts and the exposure cube."""
-    from rich.table import Table
-
-    table = Table(title="Binning components", title_justify="left")
+    table = _table("Binning components")
     for name, justify in (
         ("component", "left"),
-        ("class", "left"),
         ("energy", "right"),
         ("bins", "right"),
         ("zmax", "right"),
@@ -175,7 +172,6 @@ def components_table(plan: Plan) -> Table:
     for record in plan.components:
         table.add_row(
             record["name"],
-            record["evclass_name"],
             f"{_energy(record['emin'])}–{_energy(record['emax'])}",
             str(record["enumbins"]),
             f"{record['zmax']:g}°",
@@ -188,9 +184,7 @@ def components_table(plan: Plan) -> Table:
 
 def steps_table(steps: list[StepEstimate]) -> Table:
     """Steps with their number of jobs and estimates."""
-    from rich.table import Table
-
-    table = Table(title="Jobs", title_justify="left")
+    table = _table("Jobs")
     for name in ("step", "command", "jobs", "CPU time", "memory a job", "written"):
         table.add_column(name, justify="left" if name in ("step", "command") else "right")
     for step in steps:
@@ -240,6 +234,13 @@ def closing(
             f"about {_time(wall)} with {jobs} jobs at a time and the {rates.name} engine",
         )
     )
+
+
+def _table(title: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
 def _energy(mev: float) -> str:
