@@ -328,6 +328,19 @@ def column_values(info: ColumnInfo, rows: np.ndarray) -> np.ndarray:
     return values * info.scale + info.zero
 
 
+def stack_rows(parts: Sequence[np.ndarray], dtype: np.dtype) -> np.ndarray:
+    """Raw rows of one layout, one after the other, as a new array.
+
+    ``numpy.concatenate`` would turn structured rows into native byte order.
+    """
+    out = np.empty(sum(len(part) for part in parts), dtype)
+    at = 0
+    for part in parts:
+        out[at : at + len(part)] = part
+        at += len(part)
+    return out
+
+
 def conform(rows: np.ndarray, source: Table, target: Table) -> np.ndarray:
     """Raw rows of the table ``source`` in the layout of ``target``, columns matched by name.
 
@@ -583,18 +596,30 @@ class FitsFile:
 
     def image(self, hdu: str | int = 0) -> np.ndarray:
         """Image data in native byte order, shape as numpy sees it (last FITS axis first)."""
+        return self._image(hdu, None)
+
+    def image_planes(self, hdu: str | int, first: int, stop: int) -> np.ndarray:
+        """Part of an image: indices ``first`` … ``stop`` - 1 of its last FITS axis."""
+        return self._image(hdu, (first, stop))
+
+    def _image(self, hdu: str | int, part: tuple[int, int] | None) -> np.ndarray:
         at = self.index(hdu)
         header = self._headers[at]
-        size = _data_size(header)
         naxis = int(header.get("NAXIS", 0))
-        if size == 0 or naxis == 0:
+        if _data_size(header) == 0 or naxis == 0:
             raise InputError(f"HDU {hdu} holds no image", file=self.path, key=str(hdu))
-        self._seek(self._starts[at])
+        shape = [int(header[f"NAXIS{n}"]) for n in range(naxis, 0, -1)]
+        dtype = np.dtype(_PIXELS[int(header["BITPIX"])])
+        plane = int(np.prod(shape[1:], dtype=int)) * dtype.itemsize
+        first, stop = (0, shape[0]) if part is None else part
+        if not 0 <= first <= stop <= shape[0]:
+            raise IndexError(f"planes {first}:{stop} of {shape[0]}")
+        self._seek(self._starts[at] + first * plane)
+        size = (stop - first) * plane
         data = self._read(size)
         if len(data) < size:
             raise InputError("truncated image", file=self.path, key=str(hdu))
-        shape = tuple(int(header[f"NAXIS{n}"]) for n in range(naxis, 0, -1))
-        dtype = np.dtype(_PIXELS[int(header["BITPIX"])])
+        shape[0] = stop - first
         values = np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="))
         scale, zero = float(header.get("BSCALE", 1)), float(header.get("BZERO", 0))
         return values if (scale, zero) == (1.0, 0.0) else values * scale + zero
@@ -845,8 +870,8 @@ class TableStream:
         """Write raw rows of the table's own type."""
         if len(rows) == 0:
             return
-        if rows.dtype.itemsize != self._dtype.itemsize:
-            raise ValueError("rows do not have the layout of the table")
+        if rows.dtype != self._dtype:
+            raise ValueError("rows do not have the layout of the table (or lost their byte order)")
         data = np.ascontiguousarray(rows).view("u1").ravel().data
         self._file.write(data)
         self._rows += len(rows)

@@ -10,6 +10,7 @@ from latsky.errors import guarded
 
 STEPS = {
     "engine": "latsky.embedded.main",
+    "match-spacecraft": "latsky.steps.match_spacecraft",
     "plan": "latsky.steps.plan",
 }
 """step → module with ``main(arguments) -> int | None``; imported when called, to start fast"""
