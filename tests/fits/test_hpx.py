@@ -130,6 +130,21 @@ def test_part_of_the_sky(tmp_path: Path) -> None:
     assert np.isnan(table.plane(0, fill=np.nan)[4])
 
 
+def test_adding_is_reading_and_adding(tmp_path: Path) -> None:
+    geometry, pixels = HpxGeometry(8), np.array([700, 3, 20])
+    whole, part = random_planes(3, 8), np.arange(9.0).reshape(3, 3)
+    write_counts_cube(tmp_path / "whole.fits", geometry, EDGES, whole)
+    write_counts_cube(tmp_path / "part.fits", geometry, EDGES, part, pixels=pixels)
+    total = np.ones((3, 768))
+    for name in ("whole.fits", "part.fits"):
+        open_hpx(tmp_path / name).add_to(total)
+    expected = 1 + whole + open_hpx(tmp_path / "part.fits").read()
+    assert np.array_equal(total, expected)
+    one = np.zeros((1, 768))
+    open_hpx(tmp_path / "whole.fits").add_to(one, 1, 2)
+    assert np.array_equal(one[0], whole[1])
+
+
 def test_galprop_file(tmp_path: Path) -> None:
     values = random_planes(3, 4).astype("f4")
     columns = [fits.Column(f"Bin{n}", "E", array=plane) for n, plane in enumerate(values)]

@@ -181,24 +181,49 @@ class HpxTable:
         list are ``fill``. Raises IndexError for planes that do not exist, InputError for a
         truncated file or a pixel outside of the sphere.
         """
+        stop = self._checked(first, stop)
+        shape, dtype = (stop - first, self.geometry.npix), dtype or self.dtype
+        if self.sparse:
+            out = np.zeros(shape, dtype)
+        else:
+            out = np.empty(shape, dtype) if self.index is None else np.full(shape, fill, dtype)
+        self._fill(out, first, stop, add=False)
+        return out
+
+    def add_to(self, total: np.ndarray, first: int = 0, stop: int | None = None) -> None:
+        """Add planes to ``total`` (planes, npix) in place, a few rows at a time.
+
+        Pixels that the file does not list stay as they are. Raises as ``read`` does.
+        """
+        stop = self._checked(first, stop)
+        if total.shape != (stop - first, self.geometry.npix):
+            raise ValueError(f"{total.shape} is not the shape of planes {first}:{stop}")
+        self._fill(total, first, stop, add=True)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the values as they are read (native byte order)."""
+        if self.sparse:
+            return np.dtype("f4")
+        if any(column.scale != 1.0 or column.zero != 0.0 for column in self.columns):
+            return np.dtype("f8")
+        return np.result_type(*(column.dtype for column in self.columns)).newbyteorder("=")
+
+    def _checked(self, first: int, stop: int | None) -> int:
         stop = self.n_planes if stop is None else stop
         if not 0 <= first <= stop <= self.n_planes:
             raise IndexError(f"planes {first}:{stop} of {self.n_planes}")
+        return stop
+
+    def _fill(self, out: np.ndarray, first: int, stop: int, *, add: bool) -> None:
         with FitsFile(self.path) as file:
             if self.sparse:
-                return self._read_sparse(file.table(self.hdu), first, stop, dtype or "f4")
-            kind = np.result_type(*(column.dtype for column in self.columns)).newbyteorder("=")
-            scaled = any(column.scale != 1.0 or column.zero != 0.0 for column in self.columns)
-            dtype = dtype or (np.dtype("f8") if scaled else kind)
-            if self.index is None:
-                out = np.empty((stop - first, self.geometry.npix), dtype)
-            else:
-                out = np.full((stop - first, self.geometry.npix), fill, dtype)
+                self._place_sparse(file.table(self.hdu), first, stop, out)
+                return
             chosen = self._chosen(first, stop)
             start = 0
             for rows in file.rows(self.hdu, self._chunk_rows()):
-                start = self._place(rows, chosen, out, start)
-        return out
+                start = self._place(rows, chosen, out, start, add=add)
 
     def plane(self, number: int, dtype: Any = None, fill: float = 0.0) -> np.ndarray:
         """One plane, ``(npix,)``."""
@@ -223,8 +248,10 @@ class HpxTable:
         chosen: list[tuple[ColumnInfo, int | None]],
         out: np.ndarray,
         start: int,
+        *,
+        add: bool,
     ) -> int:
-        """Copy the planes of some rows to their pixels; the pixel after the last."""
+        """Copy (or add) the planes of some rows to their pixels; the pixel after the last."""
         where: Any
         if self.index is not None:
             where = np.asarray(rows[self.index], "i8")
@@ -241,17 +268,19 @@ class HpxTable:
                 values = values.reshape(len(rows), -1)[:, element]
             if column.scale != 1.0 or column.zero != 0.0:
                 values = values * column.scale + column.zero
-            out[number, where] = values.reshape(-1)
+            if add:
+                out[number, where] += values.reshape(-1)
+            else:
+                out[number, where] = values.reshape(-1)
         return end
 
-    def _read_sparse(self, table: Table, first: int, stop: int, dtype: Any) -> np.ndarray:
-        out = np.zeros((stop - first, self.geometry.npix), dtype)
+    def _place_sparse(self, table: Table, first: int, stop: int, out: np.ndarray) -> None:
         pixels, planes = table["PIX"].astype("i8"), table["CHANNEL"].astype("i8")
         if len(pixels) and (pixels.min() < 0 or pixels.max() >= self.geometry.npix):
             raise InputError("a pixel outside of the sphere", file=self.path, key="PIX")
         wanted = (planes >= first) & (planes < stop)
-        np.add.at(out, (planes[wanted] - first, pixels[wanted]), table["VALUE"][wanted])
-        return out
+        values = table["VALUE"][wanted].astype(out.dtype)
+        np.add.at(out, (planes[wanted] - first, pixels[wanted]), values)
 
 
 def open_hpx(

@@ -10,6 +10,7 @@ from latsky.errors import guarded
 
 STEPS = {
     "engine": "latsky.embedded.main",
+    "coadd": "latsky.steps.coadd",
     "match-spacecraft": "latsky.steps.match_spacecraft",
     "plan": "latsky.steps.plan",
 }
