@@ -13,6 +13,7 @@ from latsky.errors import guarded
 COMMANDS = {
     "check": ("latsky.check", "find every mistake in the inputs of an analysis"),
     "plan": ("latsky.show_plan", "show what a run would do: components, jobs, sizes, time"),
+    "run": ("latsky.run.command", "run an analysis from event files to its products"),
     "job-order": ("latsky.job_order", "write the CWL job order of an analysis"),
     "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),
 }
@@ -31,8 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         child = commands.add_parser(name, help=doc, description=doc)
         if chosen:
             import_module(module).register(child)
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
     module = import_module(COMMANDS[options.command][0])
+    if rest and not getattr(module, "TAKES_ENGINE_FLAGS", False):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.engine_flags = rest
     return guarded(f"latsky {options.command}", lambda: module.run(options))
 
 

@@ -1,0 +1,1 @@
+"""Running the workflows: environment, engines, progress and products."""

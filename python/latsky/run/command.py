@@ -1,0 +1,90 @@
+"""``latsky run``: an analysis from its master file to its products."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from latsky.check import check_analysis, show_warnings
+from latsky.config.analysis import Analysis
+from latsky.errors import InputErrors
+from latsky.job_order import job_order, write_job_order
+from latsky.plan import Plan, PlanOptions, make_plan
+from latsky.run.cwltool import check_flags, run_workflow
+from latsky.run.products import file_outputs, show_table, summarise
+from latsky.run.progress import RunLog, count_jobs
+from latsky.run.suite import document
+
+TAKES_ENGINE_FLAGS = True
+"""flags that are not known here go to cwltool"""
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Options of ``latsky run``."""
+    parser.add_argument("analysis", type=Path, help="master file of the analysis")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="jobs at a time [number of cores: %(default)s]",
+    )
+    parser.add_argument(
+        "--outdir",
+        type=Path,
+        metavar="RUN",
+        help="directory of the run: products, job order, logs [run, beside the master file]",
+    )
+    parser.add_argument("--no-plots", action="store_true", help="draw no sky maps")
+    parser.epilog = "Any other option goes to cwltool."
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, run and show the products; 2 for a mistake in the inputs, 1 for any other failure."""
+    flags = list(getattr(options, "engine_flags", ()))
+    check_flags(flags)
+    report = check_analysis(options.analysis)
+    show_warnings("latsky run", report.warnings)
+    if report.problems:
+        raise InputErrors(report.problems)
+    directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    analysis = report.analysis
+    order = directory / "job-order.yml"
+    with order.open("w", encoding="utf-8") as stream:
+        write_job_order(job_order(analysis), stream)
+    total = count_jobs(_plan(analysis))
+    status, log, outputs = run_workflow(
+        document("cwl/allsky.cwl"), order, directory, max(1, options.jobs), total, flags
+    )
+    if status != 0:
+        return _explain(status, log, directory)
+    outputs = file_outputs(outputs, directory)
+    show_table(summarise(outputs))
+    print(f"products: {directory}")
+    return 0
+
+
+def _plan(analysis: Analysis) -> Plan:
+    file = analysis.file
+    return make_plan(
+        analysis.dataset,
+        analysis.binning,
+        analysis.filters,
+        len(analysis.event_files),
+        PlanOptions(file.hpx_order_ccube, file.hpx_order_expcube, file.files_per_job),
+    )
+
+
+def _explain(status: int, log: RunLog, directory: Path) -> int:
+    """Say why a run failed; the exit status."""
+    for line in dict.fromkeys(log.errors):
+        print(line, file=sys.stderr)
+    print(
+        f"latsky run: error: {log.failed or 'no'} job{'s' * (log.failed != 1)} failed "
+        f"(cwltool's exit status {status}); see {directory / 'engine.log'}",
+        file=sys.stderr,
+    )
+    return 2 if log.worst_status == 2 else 1

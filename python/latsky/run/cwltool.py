@@ -1,0 +1,86 @@
+"""cwltool as a subprocess, all its state in the directory of the run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from latsky.errors import InputError
+from latsky.run.environment import job_environment, preserve_flags, script
+from latsky.run.progress import RunLog, follow
+
+OWN_FLAGS = ("--provenance", "--outdir", "--parallel", "--parallel-max", "--no-container")
+
+
+def check_flags(flags: Sequence[str]) -> None:
+    """Refuse flags that cannot work here. Raises InputError."""
+    for flag in flags:
+        name = flag.partition("=")[0]
+        if name == "--provenance":
+            raise InputError(
+                "cwltool loses steps from its provenance in parallel runs", key="--provenance"
+            )
+        if name in OWN_FLAGS:
+            raise InputError("set by latsky run itself", key=name)
+
+
+def run_workflow(
+    workflow: Path,
+    job_order: Path,
+    directory: Path,
+    jobs: int,
+    total: int,
+    flags: Sequence[str] = (),
+) -> tuple[int, RunLog, dict[str, Any]]:
+    """Run ``workflow`` with ``jobs`` jobs at a time; exit status, log and output object.
+
+    Writes ``engine.log`` and ``outputs.json`` into ``directory``; output files go to its
+    ``.outputs``, intermediate ones to ``.scratch``, which is removed after success. Raises
+    InputError for flags that cannot work.
+    """
+    check_flags(flags)
+    environment = job_environment()
+    scratch = directory / ".scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [
+        str(script("cwltool")),
+        "--disable-color",
+        "--no-container",
+        "--parallel",
+        f"--parallel-max={jobs}",
+        f"--outdir={directory / '.outputs'}",
+        f"--tmpdir-prefix={scratch}/tmp",
+        f"--tmp-outdir-prefix={scratch}/out",
+        *preserve_flags(environment),
+        *flags,
+        str(workflow),
+        str(job_order),
+    ]
+    outputs = directory / "outputs.json"
+    with (
+        outputs.open("w", encoding="utf-8") as stdout,
+        (directory / "engine.log").open("w", encoding="utf-8") as log_file,
+        subprocess.Popen(
+            command,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        ) as engine,
+    ):
+        try:
+            log = follow(engine.stderr, total, log_file)
+            status = engine.wait()
+        except BaseException:
+            engine.terminate()
+            raise
+    if status != 0:
+        return status, log, {}
+    shutil.rmtree(scratch, ignore_errors=True)
+    return status, log, json.loads(outputs.read_text(encoding="utf-8"))
