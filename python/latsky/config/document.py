@@ -138,10 +138,16 @@ def parse(model: type[Model], document: Document, data: Any, *key: str | int) ->
     try:
         return model.model_validate(data)
     except ValidationError as error:
+        details = error.errors(include_url=False)
+        # a list whose items are all wrong is not also too short
+        inner = {
+            detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))
+        }
         raise InputErrors(
             [
                 document.problem(message(detail, model), *key, *detail["loc"])
-                for detail in error.errors(include_url=False)
+                for detail in details
+                if not (detail["type"] == "too_short" and detail["loc"] in inner)
             ]
         ) from None
 
@@ -155,8 +161,10 @@ def message(detail: ErrorDetails, model: type[BaseModel]) -> str:
         return "required, but not given"
     if kind in ("value_error", "assertion_error"):
         return text.partition(", ")[2]
-    if kind == "model_type":
+    if kind in ("model_type", "dict_type"):
         return "must be a mapping of keys to values"
+    if kind == "too_short":
+        return "is empty"
     text = text.removeprefix("Input ").replace("should be", "must be")
     return f"{text}, is {_shown(detail['input'])}"
 

@@ -1,0 +1,414 @@
+"""The library of model components, and the files that define merged rings and catalogue parts."""
+
+from __future__ import annotations
+
+import os
+import re
+import string
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from latsky import naming
+from latsky.config.binning import BinningComponent
+from latsky.config.dataset import FileWord
+from latsky.config.document import Document, Names, Section, Unset, mapping, parse, read_yaml
+from latsky.config.file_lists import Directories
+from latsky.errors import InputErrors, Problems
+
+MODEL_TYPES = ("MapCubeSource", "SpatialMap", "IsoSource", "galprop_rings", "catalog")
+MAP_TYPES = ("MapCubeSource", "SpatialMap")
+PLACEHOLDERS = ("version", "component", "zcut")
+REMAINDER = "remainder"
+REMAINDER_KEY = "remain"
+"""key of the part of a catalogue that no rule takes"""
+
+
+class LibraryEntry(Section):
+    """Keys of one entry of a library."""
+
+    model_type: Literal["MapCubeSource", "SpatialMap", "IsoSource", "galprop_rings", "catalog"] = (
+        Field(default="MapCubeSource", description="how the component is made")
+    )
+    versions: Annotated[Names, Field(min_length=1)] = Field(description="versions to make")
+    moving: bool = Field(default=False, description="one template for each zenith cut")
+    selection_dependent: bool = Field(
+        default=False, description="one template for each binning component"
+    )
+    no_psf: bool = Field(default=False, description="do not convolve with the PSF")
+    edisp_disable: bool = Field(default=False, description="do not apply energy dispersion")
+    Spatial_Filename: Annotated[str | None, Unset] = Field(
+        default=None, description="template file, instead of the name by rule"
+    )
+    Spectral_Filename: Annotated[str | None, Unset] = Field(
+        default=None, description="spectrum file of an isotropic component, likewise"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LibraryEntry:
+        if self.moving and self.selection_dependent:
+            raise ValueError("moving and selection_dependent exclude each other")
+        if self.model_type not in MAP_TYPES:
+            for flag in ("moving", "selection_dependent", "Spatial_Filename"):
+                if getattr(self, flag):
+                    raise ValueError(f"{flag} is for {' and '.join(MAP_TYPES)} only")
+        if self.model_type != "IsoSource" and self.Spectral_Filename:
+            raise ValueError("Spectral_Filename is for IsoSource only")
+        name = self.Spatial_Filename or self.Spectral_Filename
+        if name:
+            self._check_placeholders(name)
+        return self
+
+    def _check_placeholders(self, name: str) -> None:
+        try:
+            used = {field for _, field, _, _ in string.Formatter().parse(name) if field is not None}
+        except ValueError as error:
+            raise ValueError(f"file name {name!r}: {error}") from None
+        unknown = used - set(PLACEHOLDERS)
+        if unknown:
+            listed = ", ".join(f"{{{known}}}" for known in PLACEHOLDERS)
+            raise ValueError(f"file name {name!r}: {{{min(unknown)}}} is none of {listed}")
+        needed = {
+            "version": len(self.versions) > 1,
+            "component": self.selection_dependent,
+            "zcut": self.moving,
+        }
+        for field, need in needed.items():
+            if need and field not in used:
+                raise ValueError(f"file name {name!r} needs {{{field}}}: there are several files")
+
+
+def _rising(values: tuple[int, ...]) -> tuple[int, ...]:
+    if len(values) < 2 or any(b <= a for a, b in pairwise(values)):
+        raise ValueError("must be at least two rising numbers")
+    return values
+
+
+class RingsFile(Section):
+    """Keys of a file that defines merged rings."""
+
+    galprop_run: FileWord = Field(description="GALPROP run, part of the names of the ring maps")
+    ring_limits: Annotated[tuple[int, ...], AfterValidator(_rising)] = Field(
+        description="merged ring i is made of the GALPROP rings from limit i up to, not "
+        "including, limit i+1"
+    )
+    diffuse_comp_dict: dict[FileWord, Annotated[Names, Field(min_length=1)]] = Field(
+        min_length=1, description="merged component → GALPROP components"
+    )
+    remove_rings: Names = Field(default=(), description="merged rings to leave out")
+
+
+class CatalogCut(Section):
+    """A range of a catalogue column, both ends included."""
+
+    cut_var: str = Field(description="column")
+    min_val: float | None = None
+    max_val: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> CatalogCut:
+        if self.min_val is None and self.max_val is None:
+            raise ValueError("min_val or max_val is required")
+        if None not in (self.min_val, self.max_val) and self.min_val > self.max_val:
+            raise ValueError(f"min_val {self.min_val:g} is above max_val {self.max_val:g}")
+        return self
+
+
+class CutWord(Section):
+    """A cut by name: only extended sources, or none of them."""
+
+    word: Literal["mask_extended", "select_extended"]
+
+
+CUT_WORDS = typing.get_args(CutWord.model_fields["word"].annotation)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and value not in CUT_WORDS:
+        raise ValueError(f"{value!r} is none of {', '.join(CUT_WORDS)}")
+    return CutWord(word=value) if isinstance(value, str) else CatalogCut.model_validate(value)
+
+
+class CatalogRule(Section):
+    """A part of a catalogue: sources that pass all cuts."""
+
+    cuts: tuple[Annotated[CatalogCut | CutWord, BeforeValidator(_cut)], ...] = Field(min_length=1)
+    merge: bool = Field(default=True, description="one merged component, or single sources")
+
+
+class Remainder(Section):
+    """The sources that no rule takes."""
+
+    merge: bool = False
+
+
+class CatalogFile(Section):
+    """Keys of a file that divides a catalogue."""
+
+    catalog_name: FileWord = Field(description="name of the catalogue in source names")
+    catalog_file: str = Field(description="FITS table of the sources")
+    catalog_extdir: str = Field(description="directory of the templates of extended sources")
+    catalog_type: str = Field(description="format, e.g. 4FGL-DR4")
+    rules_dict: dict[FileWord, CatalogRule] = Field(default_factory=dict)
+    remainder: Remainder = Field(default_factory=Remainder)
+
+
+@dataclass(frozen=True)
+class DiffuseSource:
+    """A diffuse component of one version; merged rings are such, too."""
+
+    name: str
+    version: str
+    model_type: str
+    moving: bool
+    selection_dependent: bool
+    no_psf: bool
+    edisp_disable: bool
+    origin: str
+    """file and line of the library entry"""
+    key: str
+    """library entry"""
+    file_pattern: str
+    """name of the template or spectrum, with {component} or {zcut} where there are several"""
+    merged_ring: bool = False
+
+    @property
+    def source_key(self) -> str:
+        """Key in file names, e.g. loopI_haslam."""
+        return naming.source_key(self.name, self.version)
+
+    def sub_key(self, component: BinningComponent) -> str | None:
+        """What tells the files of binning components apart; None when all share one file."""
+        if self.selection_dependent:
+            return component.name
+        return naming.zenith_key(component.settings.zmax) if self.moving else None
+
+    def file_name(self, component: BinningComponent) -> str:
+        """Template or spectrum for a binning component."""
+        return self.file_pattern.format(
+            version=self.version,
+            component=component.name,
+            zcut=naming.zenith_key(component.settings.zmax),
+        )
+
+
+@dataclass(frozen=True)
+class MergedRing:
+    """A merged gas ring: the sum of ``inputs``."""
+
+    name: str
+    version: str
+    inputs: tuple[str, ...]
+    output: str
+    origin: str
+
+    @property
+    def key(self) -> str:
+        """Key in file names, e.g. merged_CO_2_ref."""
+        return naming.source_key(self.name, self.version)
+
+
+@dataclass(frozen=True)
+class CatalogParts:
+    """A catalogue and the rules that divide it."""
+
+    name: str
+    version: str
+    document: Document
+    file: CatalogFile
+
+    @property
+    def catalog_path(self) -> str:
+        """Catalogue file, environment variables replaced."""
+        return os.path.expandvars(self.file.catalog_file)
+
+    @property
+    def extended_path(self) -> str:
+        """Directory of extended templates, environment variables replaced."""
+        return os.path.expandvars(self.file.catalog_extdir)
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library and the files it refers to, read and checked."""
+
+    document: Document
+    sources: tuple[DiffuseSource, ...]
+    rings: tuple[MergedRing, ...]
+    catalogs: tuple[CatalogParts, ...]
+    parts: tuple[Path, ...]
+    """the YAML files read besides the library's own"""
+
+
+def read_library(
+    path: str | os.PathLike[str], directories: Directories, projection: str = "healpix"
+) -> Library:
+    """Read a library and the ring and catalogue definitions it names.
+
+    Definitions are looked for under fermipy's names in ``directories``, or beside the library by
+    base name. Raises InputErrors with all mistakes in all of them.
+    """
+    document = read_yaml(path)
+    problems = Problems()
+    sources: list[DiffuseSource] = []
+    rings: list[MergedRing] = []
+    catalogs: list[CatalogParts] = []
+    parts: list[Path] = []
+
+    def definition(name: str, key: str) -> Document | None:
+        found = directories.resolve(name)
+        beside = document.path.parent / Path(name).name
+        found = found if found.exists() or not beside.exists() else beside
+        if not found.exists():
+            problems.found.append(document.problem(f"no such file: {found}", key, "versions"))
+            return None
+        parts.append(found)
+        return problems.collect(lambda: read_yaml(found))
+
+    for key, value in mapping(document).items():
+        if value is None:
+            continue
+        entry = problems.collect(lambda k=key, v=value: parse(LibraryEntry, document, v, k))
+        if entry is None:
+            continue
+        if not re.fullmatch(r"[A-Za-z0-9.+_-]+", key):
+            problems.found.append(document.problem("not a legal part of file names", key))
+            continue
+        if len(set(entry.versions)) < len(entry.versions):
+            problems.found.append(document.problem("a version is given twice", key, "versions"))
+        origin = str(document.problem("", key).file)
+        for version in dict.fromkeys(entry.versions):
+            if entry.model_type == "catalog":
+                found = definition(naming.catalog_yaml(naming.source_key(key, version)), key)
+                if found is not None:
+                    catalog = problems.collect(lambda d=found: read_catalog_file(d))
+                    if catalog is not None:
+                        catalogs.append(CatalogParts(key, version, found, catalog))
+            elif entry.model_type == "galprop_rings":
+                found = definition(naming.galprop_rings_yaml(version), key)
+                if found is not None:
+                    made = problems.collect(lambda d=found, v=version: read_rings(d, v, projection))
+                    rings.extend(made or ())
+                    sources.extend(
+                        _source(key, ring.version, entry, origin, ring) for ring in made or ()
+                    )
+            else:
+                sources.append(_source(key, version, entry, origin))
+    _refuse_doubles(document, sources, problems)
+    problems.raise_any()
+    return Library(document, tuple(sources), tuple(rings), tuple(catalogs), tuple(parts))
+
+
+def _source(
+    key: str, version: str, entry: LibraryEntry, origin: str, ring: MergedRing | None = None
+) -> DiffuseSource:
+    if ring is not None:
+        name, kind, pattern = ring.name, "MapCubeSource", ring.output
+    else:
+        name, kind = key, entry.model_type
+        given = entry.Spectral_Filename if kind == "IsoSource" else entry.Spatial_Filename
+        pattern = given or _rule_name(naming.source_key(key, version), entry)
+    return DiffuseSource(
+        name,
+        version,
+        kind,
+        entry.moving,
+        entry.selection_dependent,
+        entry.no_psf,
+        entry.edisp_disable,
+        origin,
+        key,
+        pattern,
+        ring is not None,
+    )
+
+
+def _rule_name(source: str, entry: LibraryEntry) -> str:
+    if entry.model_type == "IsoSource":
+        return naming.spectral_template(source)
+    if entry.selection_dependent:
+        return naming.template(f"{source}_{{component}}")
+    return naming.template(f"{source}_{{zcut}}" if entry.moving else source)
+
+
+def _refuse_doubles(
+    document: Document, sources: Sequence[DiffuseSource], problems: Problems
+) -> None:
+    seen: dict[str, DiffuseSource] = {}
+    for source in sources:
+        first = seen.setdefault(source.source_key, source)
+        if first is not source:
+            problems.found.append(
+                document.problem(
+                    f"{source.source_key} is also what {first.key} defines", source.key
+                )
+            )
+
+
+def read_rings(document: Document, version: str, projection: str = "healpix") -> list[MergedRing]:
+    """Merged rings of a definition, in the order of components and rings. Raises InputErrors."""
+    file = parse(RingsFile, document, mapping(document))
+    made = []
+    for merged, components in sorted(file.diffuse_comp_dict.items()):
+        for number, (first, last) in enumerate(pairwise(file.ring_limits)):
+            name = naming.ring_name(merged, number)
+            inputs = tuple(
+                naming.galprop_gasmap(component, ring, file.galprop_run, projection)
+                for component in components
+                for ring in range(first, last)
+            )
+            output = naming.merged_gasmap(naming.source_key(name, version), projection)
+            made.append(MergedRing(name, version, inputs, output, str(document.path)))
+    known = {ring.name for ring in made}
+    strange = [name for name in file.remove_rings if name not in known]
+    if strange:
+        raise InputErrors(
+            [
+                document.problem(f"there is no ring {name!r} to remove", "remove_rings")
+                for name in strange
+            ]
+        )
+    return [ring for ring in made if ring.name not in file.remove_rings]
+
+
+def read_catalog_file(document: Document) -> CatalogFile:
+    """The definition of the parts of a catalogue; ``remainder`` may stand among the rules.
+
+    Raises InputErrors.
+    """
+    data = dict(mapping(document))
+    rules = data.get("rules_dict")
+    place: tuple[str, ...] = ()
+    if isinstance(rules, dict):
+        if REMAINDER_KEY in rules:
+            raise document.problem(
+                f"{REMAINDER_KEY} is the name of what no rule takes", "rules_dict", REMAINDER_KEY
+            )
+        if REMAINDER in rules:
+            if REMAINDER in data:
+                raise document.problem("given twice", "rules_dict", REMAINDER)
+            place = ("rules_dict",)
+            data[REMAINDER] = rules[REMAINDER]
+            data["rules_dict"] = {name: rules[name] for name in rules if name != REMAINDER}
+    if data.get(REMAINDER, {}) is None:
+        del data[REMAINDER]
+    try:
+        return parse(CatalogFile, document, data)
+    except InputErrors as errors:
+        raise InputErrors(
+            [
+                document.problem(error.message, *place, *_split(error.key))
+                if (error.key or "").startswith(REMAINDER)
+                else error
+                for error in errors.problems
+            ]
+        ) from None
+
+
+def _split(key: str | None) -> list[str]:
+    return (key or "").split(".")
