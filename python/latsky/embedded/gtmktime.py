@@ -13,6 +13,7 @@ from latsky.embedded.expression import Evaluator, compile_filter
 from latsky.embedded.parameters import Command, Parameter, expand_list
 from latsky.errors import InputError
 from latsky.fits import dss, events, gti, spacecraft
+from latsky.fits.core import column_values, take_rows
 from latsky.fits.events import EventFile
 from latsky.fits.spacecraft import SpacecraftFile
 
@@ -120,7 +121,7 @@ def _inside(source: EventFile, intervals: np.ndarray) -> Iterator[np.ndarray]:
     """Rows whose time lies in the intervals."""
     time = source.column("TIME")
     for rows in events.chunks(source):
-        yield rows[gti.contains(intervals, events.column_values(time, rows))]
+        yield take_rows(rows, gti.contains(intervals, column_values(time, rows)))
 
 
 def run(values: SimpleNamespace) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from latsky.embedded.parameters import Command, Parameter, expand_list
 from latsky.errors import InputError
 from latsky.fits import dss, events, gti
-from latsky.fits.core import conform
+from latsky.fits.core import conform, take_rows
 from latsky.fits.events import EventFile
 
 
@@ -168,7 +168,7 @@ def _selected(sources: Sequence[EventFile], cuts: Sequence[dss.Cut]) -> Iterator
     for source in sources:
         for rows in events.chunks(source):
             for cut in ordered:
-                rows = rows[events.accept(cut, source, rows)]
+                rows = take_rows(rows, events.accept(cut, source, rows))
             yield conform(rows, source.table, first.table)
 
 

@@ -25,8 +25,8 @@ from latsky.fits.core import (
     without_directories,
 )
 
-CHUNK = 1 << 16
-"""rows read at a time (about 7 MB)"""
+CHUNK = 1 << 14
+"""rows read at a time (about 2 MB, which stays in the processor's cache)"""
 
 _UNITS = {
     "ENERGY": ("MeV",),
