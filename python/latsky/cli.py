@@ -11,6 +11,7 @@ from latsky import __version__
 from latsky.errors import guarded
 
 COMMANDS = {
+    "demo": ("latsky.demo.command", "make a simulated sky and all files of an analysis of it"),
     "check": ("latsky.check", "find every mistake in the inputs of an analysis"),
     "plan": ("latsky.show_plan", "show what a run would do: components, jobs, sizes, time"),
     "run": ("latsky.run.command", "run an analysis from event files to its products"),

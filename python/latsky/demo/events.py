@@ -160,7 +160,7 @@ def emitters(sky: Sky) -> list[Emitter]:
         return lambda energy: everywhere * spectrum(energy)
 
     found = [
-        Emitter(LIMB, lambda e: 2.6e-5 * (e / 100) ** -2.75 / (1 + (60 / e) ** 1.5), _limb, True)
+        Emitter(LIMB, lambda e: 1.3e-5 * (e / 100) ** -2.75 / (1 + (60 / e) ** 1.5), _limb, True)
     ]
     found.append(Emitter("isotropic", over_sky(sky.isotropic), _sphere))
     for component in (*sky.rings, *sky.structures):

@@ -228,18 +228,30 @@ def _loop() -> MapComponent:
     return MapComponent("loopI", geometry, pixels / pixels.mean(), spectrum)
 
 
+def bubble_shape(direction: np.ndarray) -> np.ndarray:
+    """Relative intensity (n,) of the bubbles in Galactic directions (n, 3), mean over the sky one.
+
+    Two ellipses of half axes 18° and 24°, centred 25° above and below the Galactic centre.
+    """
+    across = np.degrees(np.arctan2(direction[:, 1], direction[:, 0]))
+    latitude = np.degrees(np.arcsin(np.clip(direction[:, 2], -1, 1)))
+    shape = np.full(len(direction), 1e-3)
+    for centre in (25.0, -25.0):
+        distance = np.hypot(across / 18.0, (latitude - centre) / 24.0)
+        shape += 1 / (1 + np.exp(np.minimum((distance - 1) / 0.08, 50.0)))
+    return shape / _BUBBLES_MEAN
+
+
+_BUBBLES_MEAN = 0.0604257
+"""mean over the sky of the shape before it is normalised"""
+
+
 def _bubbles() -> MapComponent:
     """Two lobes above and below the Galactic centre with a hard spectrum."""
-    geometry = HpxGeometry(GAS_NSIDE)
-    direction = vectors(geometry)
-    pixels = np.full(geometry.npix, 1e-3)
-    for sign in (1.0, -1.0):
-        lat = np.radians(sign * 25.0)
-        across = np.degrees(np.arctan2(direction[:, 1], direction[:, 0]))
-        along = np.degrees(np.arcsin(direction[:, 2])) - np.degrees(lat)
-        pixels += 1 / (1 + np.exp((np.hypot(across / 18.0, along / 24.0) - 1) / 0.08))
+    geometry = HpxGeometry(4 * GAS_NSIDE)
+    pixels = bubble_shape(vectors(geometry))
     spectrum = Nodes(CUBE_ENERGIES, 4.0e-11 * _power_with_cutoff(1.0, 1.9, 1e5))
-    return MapComponent("bubbles", geometry, pixels / pixels.mean(), spectrum)
+    return MapComponent("bubbles", geometry, pixels, spectrum)
 
 
 def _name(ra: float, dec: float, suffix: str = "") -> str:
