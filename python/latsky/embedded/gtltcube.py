@@ -14,8 +14,8 @@ import numpy as np
 
 from latsky.embedded.parameters import Command, Parameter, expand_list, is_none
 from latsky.errors import InputError
-from latsky.fits import dss, gti
-from latsky.fits.core import FitsFile, column_values
+from latsky.fits import dss, gti, spacecraft
+from latsky.fits.core import FitsFile
 from latsky.fits.hpx import HpxGeometry
 from latsky.fits.livetime import AngleBins, LivetimeCube, nside_for, write_livetime_cube
 
@@ -75,53 +75,70 @@ def pointings(
     passed over. Raises InputError when a column is missing, a row runs backwards, or good time lies
     outside of the files.
     """
-    ordered = sorted(files, key=lambda path: _first_start(path, table))
-    first, reach = math.inf, -math.inf
     names = (*_COLUMNS, *_X_COLUMNS) if with_x else _COLUMNS
-    for path in ordered:
-        with FitsFile(path) as file:
-            described = file.empty_table(table)
-            infos = [described.info(name) for name in names]
-            for rows in file.rows(table, _CHUNK):
-                start, stop = (column_values(infos[n], rows).astype("f8") for n in (0, 1))
-                if np.any(stop < start):
-                    raise InputError("a row ends before it starts", file=path, key="STOP")
-                before = np.maximum.accumulate(np.concatenate([[reach], stop]))
-                new = (start >= before[:-1] - _SAME_ROW) & (stop > start)
-                first, reach = min(first, float(start.min())), float(before[-1])
-                good = np.zeros(len(start))
-                good[new] = gti.overlap_lengths(intervals, start[new], stop[new])
-                chosen = np.flatnonzero(good > 0)
-                if len(chosen):
-                    yield _pointings(rows[chosen], infos, start, stop, good, chosen)
+    described = [spacecraft.describe(path, table, names) for path in files]
+    for file in described:
+        _need_degrees(file)
+    described.sort(key=_first_start)
+    first, reach = math.inf, -math.inf
+    for file in described:
+        for rows in spacecraft.chunks(file, _CHUNK, since=float(intervals[0, 0])):
+            start, stop = spacecraft.spans(file, rows).T
+            if np.any(stop < start):
+                raise InputError("a row ends before it starts", file=file.path, key="STOP")
+            before = np.maximum.accumulate(np.concatenate([[reach], stop]))
+            new = (start >= before[:-1] - _SAME_ROW) & (stop > start)
+            first, reach = min(first, float(start.min())), float(before[-1])
+            good = np.zeros(len(start))
+            good[new] = gti.overlap_lengths(intervals, start[new], stop[new])
+            chosen = np.flatnonzero(good > 0)
+            if len(chosen):
+                length = (stop - start)[chosen]
+                yield _pointings(file, rows[chosen], length, good[chosen], with_x=with_x)
+            if float(start[-1]) > intervals[-1, 1]:
+                break
     outside = gti.subtract(intervals, np.array([[first, reach]]) if reach > first else gti.EMPTY)
     if gti.total(outside) > _EDGE:
+        covered = f"cover MET {first:.0f} to {reach:.0f}" if reach > first else "have no rows"
         raise InputError(
-            f"the spacecraft data (MET {first:.0f} to {reach:.0f}) do not cover "
-            f"{gti.total(outside):.0f} s of the good time "
-            f"(MET {intervals[0, 0]:.0f} to {intervals[-1, 1]:.0f})",
-            file=ordered[0],
+            f"the spacecraft data {covered}: {gti.total(outside):.0f} s of the good time "
+            f"(MET {intervals[0, 0]:.0f} to {intervals[-1, 1]:.0f}) are outside",
+            file=described[0].path,
             key="scfile",
         )
 
 
-def _first_start(path: Path, table: str) -> float:
-    with FitsFile(path) as file:
-        info = file.empty_table(table).info("START")
-        rows = next(file.rows(table, 1), None)
-        return math.inf if rows is None else float(column_values(info, rows)[0])
+def _first_start(file: spacecraft.SpacecraftFile) -> float:
+    rows = next(spacecraft.chunks(file, 1), None)
+    return math.inf if rows is None else float(spacecraft.spans(file, rows)[0, 0])
 
 
-def _pointings(rows, infos, start, stop, good, chosen) -> Pointings:
-    values = {info.name.upper(): column_values(info, rows).astype("f8") for info in infos[2:]}
-    length = (stop - start)[chosen]
-    livetime = values["LIVETIME"]
-    within = livetime * np.minimum(good[chosen] / length, 1.0)
-    x_axis = (values["RA_SCX"], values["DEC_SCX"]) if "RA_SCX" in values else None
+def _need_degrees(file: spacecraft.SpacecraftFile) -> None:
+    for column in file.columns:
+        name, unit = column.name.upper(), column.unit.lower()
+        angle = name in (*_COLUMNS[3:], *_X_COLUMNS)
+        if angle and unit and not unit.startswith("deg"):
+            raise InputError(f"unit {column.unit!r} is not degrees", file=file.path, key=name)
+
+
+def _pointings(
+    file: spacecraft.SpacecraftFile,
+    rows: np.ndarray,
+    length: np.ndarray,
+    good: np.ndarray,
+    *,
+    with_x: bool,
+) -> Pointings:
+    def pair(which: str) -> tuple[np.ndarray, np.ndarray]:
+        ra, dec = (file.values(f"{name}_{which}", rows).astype("f8") for name in ("RA", "DEC"))
+        return ra, dec
+
+    livetime = file.values("LIVETIME", rows).astype("f8")
+    within = livetime * np.minimum(good / length, 1.0)
     return Pointings(
-        (values["RA_SCZ"], values["DEC_SCZ"]),
-        x_axis,
-        (values["RA_ZENITH"], values["DEC_ZENITH"]),
+        pair("SCZ"),
+        pair("SCX") if with_x else None,
+        pair("ZENITH"),
         np.stack([within, within * (livetime / length)], axis=-1),
     )
 
@@ -145,6 +162,9 @@ def accumulate(
     is between ``zmin`` and ``zmax`` degrees. ``geometry`` must be nested, ``bins`` equal in
     sqrt(1 - cos(theta)) down to the horizon.
     """
+    from latsky.embedded.compiled import prepare
+
+    prepare()
     from latsky.embedded import livetime_kernel as kernel
 
     block_geometry = HpxGeometry(max(geometry.nside >> _BLOCK_ORDERS, 1), True, geometry.coordsys)
@@ -185,7 +205,7 @@ def _run_blocks(add, limits: np.ndarray, fixed: tuple) -> None:
 
 
 def make_livetime_cube(
-    spacecraft: Sequence[Path],
+    spacecraft_files: Sequence[Path],
     intervals: np.ndarray,
     *,
     dcostheta: float = 0.025,
@@ -202,7 +222,7 @@ def make_livetime_cube(
     """
     geometry = HpxGeometry(nside_for(pixel_size), True, "CEL")
     bins = AngleBins(int(1.0 / dcostheta), phi_bins)
-    rows = pointings(spacecraft, intervals, table, with_x=phi_bins > 0)
+    rows = pointings(spacecraft_files, intervals, table, with_x=phi_bins > 0)
     sums = accumulate(rows, geometry, bins, zmin, zmax)
     if phi_bins:
         sums = np.concatenate([sums.sum(axis=1, keepdims=True), sums], axis=1)

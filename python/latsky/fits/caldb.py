@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from latsky.config.selections import EVENT_CLASSES
 from latsky.errors import InputError
 from latsky.fits.core import FitsFile, read_table
 
@@ -54,7 +55,7 @@ class IrfIndex:
     """Where the quantities of one set of IRFs are.
 
     ``places`` goes by (event type, quantity); ``class_bit`` is the bit of EVENT_CLASS, None where
-    the directory does not say.
+    the name does not tell (plain directories).
     """
 
     name: str
@@ -104,15 +105,7 @@ def available_irfs(caldb: str | os.PathLike[str] | None = None) -> list[str]:
     """Names of the IRFs whose effective area is present."""
     root = caldb_root(caldb)
     config = _config(root, use_environment=caldb is None)
-    if config is None:
-        return _names_in_directory(root)
-    return sorted(
-        {
-            version
-            for version, _, quantity, place in _rows(root, config)
-            if quantity == AREA and place.path.exists()
-        }
-    )
+    return _names_in_directory(root) if config is None else _names_in_tree(root, config)
 
 
 def class_names(caldb: str | os.PathLike[str] | None = None) -> dict[int, list[str]]:
@@ -149,21 +142,24 @@ def _index_path(root: Path, config: Path) -> Path:
     raise InputError("no line for GLAST LAT", file=config, key="CALDBCONFIG")
 
 
-def _rows(root: Path, config: Path) -> list[tuple[str, str, str, Place]]:
-    """(version, event type, quantity, place) of every usable row of the index."""
+def _rows(root: Path, config: Path, name: str | None = None) -> list[tuple[str, str, str, Place]]:
+    """(version, event type, quantity, place) of usable index rows: all, or of one version."""
     table = read_table(_index_path(root, config), "CIF")
     good = table["CAL_QUAL"] == 0
-    columns = [table[name][good].astype("U") for name in ("DETNAM", "CAL_CNAM", "CAL_DIR")]
-    files = np.char.strip(table["CAL_FILE"][good].astype("U"))
-    boundaries = table["CAL_CBD"][good].astype("U")
+    if name is not None:
+        good &= np.char.startswith(table["CAL_CBD"], f"VERSION({name})".encode())
+    columns = [
+        np.char.strip(table[key][good]).astype("U")
+        for key in ("DETNAM", "CAL_CNAM", "CAL_DIR", "CAL_FILE", "CAL_CBD")
+    ]
     rows = []
     for detector, quantity, directory, file, boundary, hdu in zip(
-        *columns, files, boundaries, table["CAL_XNO"][good], strict=True
+        *columns, table["CAL_XNO"][good], strict=True
     ):
-        match = re.search(r"VERSION\((\w+)\)", boundary)
+        match = re.match(r"VERSION\((\w+)\)", boundary)
         if match is not None:
-            place = Place(root / directory.strip() / file, int(hdu))
-            rows.append((match.group(1), detector.strip(), quantity.strip(), place))
+            place = Place(root / directory / file, int(hdu))
+            rows.append((match.group(1), str(detector), str(quantity), place))
     return rows
 
 
@@ -178,14 +174,10 @@ def _classes(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def _from_tree(name: str, root: Path, config: Path) -> IrfIndex:
-    rows = _rows(root, config)
-    places = {(kind, quantity): place for version, kind, quantity, place in rows if version == name}
-    if not any(place.path.exists() for place in places.values()):
-        raise _unknown(
-            name,
-            root,
-            sorted({row[0] for row in rows if row[2] == AREA and row[3].path.exists()}),
-        )
+    rows = _rows(root, config, name)
+    places = {(kind, quantity): place for _, kind, quantity, place in rows}
+    if not any(path.exists() for path in {place.path for place in places.values()}):
+        raise _unknown(name, root, _names_in_tree(root, config))
     index = root / "data/glast/lat/bcf/irf_index.fits"
     classes = _classes(index)
     if name not in classes:
@@ -200,6 +192,13 @@ def _from_tree(name: str, root: Path, config: Path) -> IrfIndex:
         if mask >> int(position) & 1
     )
     return IrfIndex(name, root, places, types, bit)
+
+
+def _names_in_tree(root: Path, config: Path) -> list[str]:
+    names = {
+        (version, place.path) for version, _, kind, place in _rows(root, config) if kind == AREA
+    }
+    return sorted({version for version, path in names if path.exists()})
 
 
 def _names_in_directory(root: Path) -> list[str]:
@@ -223,4 +222,11 @@ def _from_directory(name: str, root: Path) -> IrfIndex:
     types = tuple(
         EventTypeInfo(*row) for row in _PASS8_TYPES if any(key[0] == row[0] for key in places)
     )
-    return IrfIndex(name, root, places, types, None)
+    return IrfIndex(name, root, places, types, _class_bit(name))
+
+
+def _class_bit(name: str) -> int | None:
+    """Bit of the event class that a name like P8R2_SOURCE_V6 stands for; None for others."""
+    words = name.split("_")
+    found = EVENT_CLASSES.get(words[1].lower()) if len(words) > 2 else None
+    return None if found is None else found.mask.bit_length() - 1

@@ -91,11 +91,19 @@ class EffectiveArea:
     axes: Axes
     area: np.ndarray
     """(nC, nE) cm²"""
-    phi_axes: Axes | None
-    phi_parameters: tuple[np.ndarray, np.ndarray] | None
-    """two (nC, nE) tables of the dependence on azimuth"""
     efficiency_parameters: np.ndarray | None
     """(2, 6); None when the table holds zeros: no correction"""
+    phi_place: cal.Place | None = None
+    """where the dependence on azimuth is, None for none"""
+
+    @cached_property
+    def phi_parameters(self) -> tuple[Axes, np.ndarray, np.ndarray] | None:
+        """Bins and two (nC, nE) tables of the dependence on azimuth, read when first used."""
+        if self.phi_place is None:
+            return None
+        table = _read(self.phi_place)
+        axes = _axes(table)
+        return axes, _grid(table, "PHIDEP0", axes), _grid(table, "PHIDEP1", axes)
 
     def value(self, energy: np.ndarray, cos_theta: np.ndarray) -> np.ndarray:
         """Area averaged over azimuth at ``energy`` (n,) MeV and ``cos_theta`` (m,): (n, m) cm².
@@ -120,11 +128,12 @@ class EffectiveArea:
         """
         energy, cos_theta = np.atleast_1d(energy), np.atleast_1d(cos_theta)
         phi = np.atleast_1d(np.asarray(phi, "f8"))
-        if self.phi_axes is None or self.phi_parameters is None:
+        if self.phi_parameters is None:
             return np.ones((len(energy), len(cos_theta), len(phi)))
-        i = _bin_of(self.phi_axes.log_energy, np.log10(energy))
-        j = _bin_of(self.phi_axes.cos_theta, cos_theta)
-        p0, p1 = (table[j[None, :], i[:, None]] for table in self.phi_parameters)
+        axes, *tables = self.phi_parameters
+        i = _bin_of(axes.log_energy, np.log10(energy))
+        j = _bin_of(axes.cos_theta, cos_theta)
+        p0, p1 = (table[j[None, :], i[:, None]] for table in tables)
         folded = np.abs(np.mod(phi, np.pi) - np.pi / 2)
         xi = 2 * np.abs(2 / np.pi * folded - 0.5)
         norm = 1 / (1 + p0 / (1 + p1))
@@ -324,20 +333,13 @@ class EventTypeResponse:
         """The effective area."""
         table = _read(self.index.place(self.name, cal.AREA))
         axes = _axes(table)
-        phi_axes = phi = None
-        if (self.name, cal.PHI) in self.index.places:
-            phi_table = _read(self.index.place(self.name, cal.PHI))
-            phi_axes = _axes(phi_table)
-            phi = (
-                _grid(phi_table, "PHIDEP0", phi_axes),
-                _grid(phi_table, "PHIDEP1", phi_axes),
-            )
         efficiency = None
         if (self.name, cal.EFFICIENCY) in self.index.places:
             pars = _read(self.index.place(self.name, cal.EFFICIENCY))
             values = pars["EFFICIENCY_PARS"].astype("f8")
             efficiency = values if values.any() else None
-        return EffectiveArea(axes, _grid(table, "EFFAREA", axes) * 1e4, phi_axes, phi, efficiency)
+        phi = self.index.places.get((self.name, cal.PHI))
+        return EffectiveArea(axes, _grid(table, "EFFAREA", axes) * 1e4, efficiency, phi)
 
     @cached_property
     def psf(self) -> PointSpreadFunction:
