@@ -601,6 +601,18 @@ class FitsFile:
             heap = self._read(int(header["PCOUNT"]))[gap:]
         return Table(header, columns, rows, heap, self.path)
 
+    def data_blocks(self, hdu: str | int) -> Iterator[bytes]:
+        """The data unit with its padding, in pieces of whole FITS blocks."""
+        at = self.index(hdu)
+        left = -(-_data_size(self._headers[at]) // BLOCK) * BLOCK
+        self._seek(self._starts[at])
+        while left:
+            block = self._read(min(left, 360 * BLOCK))
+            if len(block) < min(left, 360 * BLOCK):
+                raise InputError("truncated FITS file", file=self.path, key=str(hdu))
+            yield block
+            left -= len(block)
+
     def image(self, hdu: str | int = 0) -> np.ndarray:
         """Image data in native byte order, shape as numpy sees it (last FITS axis first)."""
         return self._image(hdu, None)
@@ -812,6 +824,30 @@ class FitsWriter:
         self._file.write(sealed_header(header, total))
         self._file.write(payload)
         self._file.write(b"\0" * (-len(payload) % BLOCK))
+
+    def copy(self, source: FitsFile, hdu: str | int, header: Header | None = None) -> None:
+        """An HDU of another file, data as they are; ``header`` replaces its keywords.
+
+        The keywords that describe the layout are always those of the source.
+        """
+        at = source.index(hdu)
+        own = source.header(at)
+        full = Header([card for card in own.cards if _STRUCTURAL.match(card[0])])
+        full.remove("CHECKSUM", "DATASUM")
+        full.update((header or own).without_structure())
+        self._need_primary(at == 0)
+        total = 0
+        full.set("DATASUM", "0".ljust(10), "data unit checksum")
+        start = self._file.tell()
+        self._file.write(sealed_header(full, 0))
+        for block in source.data_blocks(at):
+            self._file.write(block)
+            total = add_checksum(total, block)
+        end = self._file.tell()
+        full.set("DATASUM", str(total).ljust(10))
+        self._file.seek(start)
+        self._file.write(sealed_header(full, total))
+        self._file.seek(end)
 
     def table(self, name: str, columns: Sequence[Column], header: Header | None = None) -> None:
         """A whole binary table; ``header`` adds keywords."""

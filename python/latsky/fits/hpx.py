@@ -356,11 +356,14 @@ def _first_hpx(headers: Sequence[Header], path: str | os.PathLike[str]) -> int:
 
 
 def read_energies(file: FitsFile) -> np.ndarray | None:
-    """Energies of the planes from ENERGIES (its first column, MeV), None without that HDU."""
+    """Energies of the planes in MeV from ENERGIES, None without that HDU.
+
+    They are its first column, in MeV unless TUNIT says otherwise.
+    """
     if "ENERGIES" not in file:
         return None
     table = file.table("ENERGIES")
-    return np.asarray(table[table.names[0]], "f8").reshape(-1)
+    return energy_column(table, table.names[0], "MeV").reshape(-1)
 
 
 def read_edges(file: FitsFile) -> np.ndarray | None:
@@ -379,15 +382,15 @@ def read_edges(file: FitsFile) -> np.ndarray | None:
     return np.append(low, high[-1])
 
 
-_TO_MEV = {"": 1e-3, "KEV": 1e-3, "MEV": 1.0, "GEV": 1e3, "TEV": 1e6, "EV": 1e-6}
+_TO_MEV = {"EV": 1e-6, "KEV": 1e-3, "MEV": 1.0, "GEV": 1e3, "TEV": 1e6}
 
 
-def energy_column(table: Table, name: str) -> np.ndarray:
-    """A column of energies in MeV; without a unit it is in keV (OGIP)."""
-    unit = table.info(name).unit.upper()
-    if unit not in _TO_MEV:
-        raise InputError(f"unit {table.info(name).unit!r} is no energy", file=table.path, key=name)
-    return np.asarray(table[name], "f8") * _TO_MEV[unit]
+def energy_column(table: Table, name: str, unstated: str = "keV") -> np.ndarray:
+    """A column of energies in MeV; ``unstated`` is the unit where the file gives none."""
+    unit = table.info(name).unit or unstated
+    if unit.upper() not in _TO_MEV:
+        raise InputError(f"unit {unit!r} is no energy", file=table.path, key=name)
+    return np.asarray(table[name], "f8") * _TO_MEV[unit.upper()]
 
 
 class EnergyCube(NamedTuple):

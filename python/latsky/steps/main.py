@@ -12,7 +12,11 @@ STEPS = {
     "engine": "latsky.embedded.main",
     "coadd": "latsky.steps.coadd",
     "match-spacecraft": "latsky.steps.match_spacecraft",
+    "copy-dss": "latsky.steps.copy_dss",
     "plan": "latsky.steps.plan",
+    "sum-rings": "latsky.steps.sum_rings",
+    "template-clip": "latsky.steps.template_clip",
+    "template-scale": "latsky.steps.template_scale",
 }
 """step → module with ``main(arguments) -> int | None``; imported when called, to start fast"""
 
