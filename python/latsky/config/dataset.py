@@ -6,13 +6,13 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from latsky.config.document import Document, Section, mapping, parse, read_yaml
 from latsky.config.selections import event_class, pass_of
-from latsky.errors import InputError, Problems
+from latsky.errors import InputError
 from latsky.naming import Dataset
 
 TEMPLATE_FIELDS = (
@@ -30,6 +30,21 @@ def _file_word(text: str) -> str:
     return text
 
 
+def _known_class(name: str) -> str:
+    try:
+        return event_class(name).name
+    except InputError as error:
+        raise ValueError(error.message) from None
+
+
+def _known_version(name: str) -> str:
+    try:
+        pass_of("P8", name)
+    except InputError as error:
+        raise ValueError(error.message) from None
+    return name
+
+
 FileWord = Annotated[str, AfterValidator(_file_word)]
 """a word that becomes part of file names"""
 
@@ -38,9 +53,13 @@ class DatasetFile(Section):
     """Keys of a data set file."""
 
     basedir: str = Field(default=".", description="directory of the analysis")
-    data_pass: FileWord = Field(default="P8", description="reconstruction pass")
-    data_ver: FileWord = Field(description="processing version: P302, P304 or P305")
-    evclass: FileWord = Field(description="event class, e.g. source")
+    data_pass: Literal["P8"] = Field(default="P8", description="reconstruction pass")
+    data_ver: Annotated[str, AfterValidator(_known_version)] = Field(
+        description="processing version: P302, P304 or P305"
+    )
+    evclass: Annotated[str, AfterValidator(_known_class)] = Field(
+        description="event class, e.g. source"
+    )
     data_time: FileWord = Field(description="name of the time range, e.g. 8years")
     irf_ver: FileWord = Field(description="version of the response functions, e.g. V3")
     projtype: FileWord = Field(default="healpix", description="projection in gas map names")
@@ -78,15 +97,5 @@ def read_dataset(path: str | os.PathLike[str]) -> DatasetConfig:
     document = read_yaml(path)
     data = mapping(document)
     unused = tuple(name for name in data if name in TEMPLATE_FIELDS)
-    file = parse(DatasetFile, document, {name: data[name] for name in data if name not in unused})
-    problems = Problems()
-    for key, check in (
-        ("evclass", lambda: event_class(file.evclass)),
-        ("data_ver", lambda: pass_of(file.data_pass, file.data_ver)),
-    ):
-        try:
-            check()
-        except InputError as error:
-            problems.found.append(document.problem(error.message, key))
-    problems.raise_any()
-    return DatasetConfig(document, file, unused)
+    kept = {name: data[name] for name in data if name not in unused}
+    return DatasetConfig(document, parse(DatasetFile, document, kept), unused)
