@@ -6,7 +6,6 @@ doc: |
   From photon event files, spacecraft files and the YAML files of an analysis to a counts cube, a
   livetime cube and an exposure cube of each binning component.
 requirements:
-  InlineJavascriptRequirement: {}
   StepInputExpressionRequirement: {}
   SubworkflowFeatureRequirement: {}
   SchemaDefRequirement:

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 from latsky.check import check_analysis, show_warnings
-from latsky.config.analysis import Analysis
 from latsky.errors import InputErrors
 from latsky.job_order import job_order, write_job_order
-from latsky.plan import Plan, PlanOptions, make_plan
 from latsky.run.cwltool import check_flags, run_workflow
 from latsky.run.products import file_outputs, show_table, summarise
 from latsky.run.progress import RunLog, count_jobs
 from latsky.run.suite import document
+from latsky.show_plan import plan_of
 
 TAKES_ENGINE_FLAGS = True
 """flags that are not known here go to cwltool"""
@@ -51,11 +50,10 @@ def run(options: argparse.Namespace) -> int:
         raise InputErrors(report.problems)
     directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    analysis = report.analysis
     order = directory / "job-order.yml"
     with order.open("w", encoding="utf-8") as stream:
-        write_job_order(job_order(analysis), stream)
-    total = count_jobs(_plan(analysis))
+        write_job_order(job_order(report.analysis), stream)
+    total = count_jobs(plan_of(report.analysis))
     status, log, outputs = run_workflow(
         document("cwl/allsky.cwl"), order, directory, max(1, options.jobs), total, flags
     )
@@ -65,17 +63,6 @@ def run(options: argparse.Namespace) -> int:
     show_table(summarise(outputs))
     print(f"products: {directory}")
     return 0
-
-
-def _plan(analysis: Analysis) -> Plan:
-    file = analysis.file
-    return make_plan(
-        analysis.dataset,
-        analysis.binning,
-        analysis.filters,
-        len(analysis.event_files),
-        PlanOptions(file.hpx_order_ccube, file.hpx_order_expcube, file.files_per_job),
-    )
 
 
 def _explain(status: int, log: RunLog, directory: Path) -> int:
