@@ -33,7 +33,7 @@ def make_events(tmp_path: Path) -> Callable[..., Path]:
     """Writes an event file: ``make_events("a.fits", TIME=[…], ENERGY=[…], …)``.
 
     Columns not given hold plain values; ``leave_out`` names columns to omit, ``units`` replaces
-    units, ``good`` are the good time intervals, ``cuts`` the selection, ``header`` further keywords.
+    units, ``good`` are the good time intervals, ``cuts`` the selection, ``header`` more keywords.
     """
 
     def make(
