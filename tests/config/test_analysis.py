@@ -122,7 +122,7 @@ def test_all_mistakes_in_one_go(tmp_path):
         "config/dataset_source.yaml:3: data_ver: no instrument response is known for P8_P999; "
         "known: P8_P302, P8_P304, P8_P305",
         "config/dataset_source.yaml:7: irf_vers: unknown key; did you mean irf_ver?",
-        "config/binning.yaml:28: E3.enumbins: must be greater than or equal to 1, is 0",
+        "config/binning.yaml:29: E3.enumbins: must be greater than or equal to 1, is 0",
         "config/mktime_filters.yaml:1: selections.a: unknown alias {q}; known: none",
         f"P8_P305_8years_source_zmax105.lst:2: ft1file: no such file: {tmp_path}/events/m7.fits",
         f"P8_P305_8years_source_zmax105.lst:3: ft1file: listed twice: {tmp_path}/events/m0.fits",
