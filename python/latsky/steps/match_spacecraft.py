@@ -255,7 +255,7 @@ def main(arguments: Sequence[str]) -> int | None:
         print(f"{report.repeated} repeated rows dropped, {report.shortened} cut short")
     if len(report.gaps):
         print(
-            f"{gti.total(report.gaps):.0f} s of good time in {len(report.gaps)} gaps without rows",
+            f"{gti.total(report.gaps):.0f} s of good time without rows (gaps: {len(report.gaps)})",
             file=sys.stderr,
         )
     return None
