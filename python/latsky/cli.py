@@ -12,11 +12,13 @@ from latsky.errors import guarded
 
 COMMANDS = {
     "demo": ("latsky.demo.command", "make a simulated sky and all files of an analysis of it"),
+    "init": ("latsky.init", "write a set of configuration files to edit"),
     "check": ("latsky.check", "find every mistake in the inputs of an analysis"),
     "plan": ("latsky.show_plan", "show what a run would do: components, jobs, sizes, time"),
     "run": ("latsky.run.command", "run an analysis from event files to its products"),
     "job-order": ("latsky.job_order", "write the CWL job order of an analysis"),
     "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),
+    "view": ("latsky.report.view", "plot a plane of a sky product"),
 }
 """command → (module with ``register(parser)`` and ``run(options)``, one line of help)"""
 

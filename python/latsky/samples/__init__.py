@@ -1,0 +1,1 @@
+"""A commented set of configuration files, which ``latsky init`` copies."""
