@@ -18,6 +18,7 @@ $(STAMP): pyproject.toml
 
 demo: $(STAMP)  ## make a synthetic sky and analyse it
 	$(BIN)/latsky demo $(DEMO)
+	$(BIN)/latsky run $(DEMO)/analysis.yaml
 
 test: $(STAMP)  ## all tests; those on reference data where LATSKY_REFERENCE has it
 	$(BIN)/pytest -q -n 2 --dist loadscope

@@ -11,7 +11,7 @@ from latsky.check import check_analysis, show_warnings
 from latsky.errors import InputErrors
 from latsky.job_order import job_order, write_job_order
 from latsky.run.cwltool import check_flags, run_workflow
-from latsky.run.products import file_outputs, show_table, summarise
+from latsky.run.products import draw, file_outputs, show_table, summarise
 from latsky.run.progress import RunLog, count_jobs
 from latsky.run.suite import document
 from latsky.show_plan import plan_of
@@ -61,7 +61,10 @@ def run(options: argparse.Namespace) -> int:
         return _explain(status, log, directory)
     outputs = file_outputs(outputs, directory)
     show_table(summarise(outputs))
-    print(f"products: {directory}")
+    print(f"products and record of the run: {directory}")
+    if not options.no_plots:
+        draw(outputs, directory)
+        print(f"sky maps: {directory / 'plots'}; others: latsky view FILE")
     return 0
 
 

@@ -103,22 +103,43 @@ def summarise(outputs: dict[str, Any]) -> list[Product]:
 
 def show_table(products: list[Product]) -> None:
     """Print the table of products."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="Products")
-    table.add_column("component")
-    for column in ("events", "livetime [s]", "energy [MeV]", "exposure min", "mean", "max [cm2 s]"):
-        table.add_column(column, justify="right")
+    table = Table(title="Products", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("component", no_wrap=True)
+    for column in ("events", "livetime\ns", "exposure\nat MeV", "least\ncm2 s", "mean", "largest"):
+        table.add_column(column, justify="right", no_wrap=True)
     for product in products:
+        numbers = (product.livetime, product.energy, product.exposure_min, product.exposure_mean)
         table.add_row(
             product.key,
             f"{product.events:.0f}",
-            f"{product.livetime:.4g}",
-            f"{product.energy:.4g}",
-            f"{product.exposure_min:.4g}",
-            f"{product.exposure_mean:.4g}",
-            f"{product.exposure_max:.4g}",
+            *(f"{number:.4g}" for number in (*numbers, product.exposure_max)),
         )
     console = Console()
+    if not console.is_terminal:
+        console.width = 120
     console.print(table)
+
+
+def draw(outputs: dict[str, Any], directory: Path) -> list[Path]:
+    """Draw the counts and, at the middle energy, the exposure of every component over the sky.
+
+    Returns the PNG files, in ``plots`` below ``directory``.
+    """
+    from latsky.fits.hpx import open_energy_cube
+    from latsky.report.skyplot import plot_file
+
+    plots = directory / "plots"
+    plots.mkdir(exist_ok=True)
+    drawn = []
+    for record in outputs["binned_components"]:
+        exposure = Path(record["exposure_cube"]["path"])
+        middle = str(open_energy_cube(exposure, default_frame="GAL").n_planes // 2)
+        for path, plane in ((Path(record["counts_cube"]["path"]), "sum"), (exposure, middle)):
+            picture = plots / f"{path.stem}.png"
+            plot_file(path, picture, plane=plane)
+            drawn.append(picture)
+    return drawn
