@@ -15,6 +15,7 @@ COMMANDS = {
     "init": ("latsky.init", "write a set of configuration files to edit"),
     "check": ("latsky.check", "find every mistake in the inputs of an analysis"),
     "plan": ("latsky.show_plan", "show what a run would do: components, jobs, sizes, time"),
+    "npred": ("latsky.steps.npred", "print predicted counts by energy bin of source maps"),
     "run": ("latsky.run.command", "run an analysis from event files to its products"),
     "job-order": ("latsky.job_order", "write the CWL job order of an analysis"),
     "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),

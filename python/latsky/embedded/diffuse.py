@@ -23,6 +23,7 @@ from latsky.embedded.convolution import Convolver
 from latsky.embedded.mean_psf import Direction, MeanPsf, mean_psf
 from latsky.embedded.template import PlaneReader, Template
 from latsky.errors import InputError
+from latsky.fits.frames import rotation
 from latsky.fits.hpx import HpxGeometry, HpxTable
 from latsky.fits.irfs import Response
 from latsky.fits.livetime import LivetimeCube
@@ -153,7 +154,7 @@ class DiffuseMaps:
         return result
 
     def _turn(self, frame: str) -> np.ndarray | None:
-        return sampling.rotation(self.geometry.coordsys, frame)
+        return rotation(self.geometry.coordsys, frame)
 
     def _exposure_at(self, energy: float, nside: int) -> np.ndarray:
         """Exposure on ``nside``'s pixels of the counts frame: nearest, or mean if it is finer."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latsky.embedded import sampling
 from latsky.embedded.convolution import legendre_sums, quadrature
+from latsky.fits.frames import rotation, unit_vectors
 from latsky.fits.irfs import Response
 from latsky.fits.livetime import LivetimeCube
 
@@ -91,8 +91,8 @@ def livetime_at(
     """cos(theta) of the bins' centres, livetime and weighted livetime (s) at a direction."""
     from ducc0.healpix import Healpix_Base
 
-    vector = _vector(longitude, latitude)
-    turn = sampling.rotation(frame, cube.coordsys)
+    vector = unit_vectors(np.float64(longitude), np.float64(latitude))
+    turn = rotation(frame, cube.coordsys)
     if turn is not None:
         vector = turn @ vector
     base = Healpix_Base(cube.nside, "NEST" if cube.nested else "RING")
@@ -102,8 +102,3 @@ def livetime_at(
     # without weights the livetime fraction is taken as one, as the Fermitools do
     weighted_here = livetime if weighted is None else weighted[pixel].astype("f8")
     return cube.bins.cos_centers, livetime, weighted_here
-
-
-def _vector(longitude: float, latitude: float) -> np.ndarray:
-    lon, lat = np.radians(longitude), np.radians(latitude)
-    return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])

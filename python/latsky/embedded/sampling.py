@@ -14,17 +14,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from latsky.fits.frames import rotation as rotation
+
 CHUNK = 1 << 20
 """pixels handled in one go where arrays of directions are needed"""
-
-# ICRS → Galactic (Hipparcos catalogue, ESA SP-1200, vol. 1, section 1.5.3)
-_TO_GALACTIC = np.array(
-    [
-        [-0.0548755604162154, -0.8734370902348850, -0.4838350155487132],
-        [0.4941094278755837, -0.4448296299600112, 0.7469822444972189],
-        [-0.8676661490190047, -0.1980763734312015, 0.4559837761750669],
-    ]
-)
 
 
 class Rings(NamedTuple):
@@ -113,13 +106,6 @@ def multiply_by_parent(values: np.ndarray, coarse: np.ndarray, parent: np.ndarra
     """Multiply a map in place by a coarser one (constant over its pixels)."""
     for i in range(len(values)):
         values[i] *= coarse[parent[i]]
-
-
-def rotation(frame: str, target: str) -> np.ndarray | None:
-    """Matrix that takes unit vectors of ``frame`` (GAL or CEL) to ``target``; None if equal."""
-    if frame == target:
-        return None
-    return _TO_GALACTIC if target == "GAL" else _TO_GALACTIC.T
 
 
 def directions(

@@ -18,6 +18,7 @@ import numpy as np
 from latsky.embedded import sampling
 from latsky.errors import InputError
 from latsky.fits.core import FitsFile, Header
+from latsky.fits.frames import rotation
 from latsky.fits.hpx import HpxTable, open_hpx, read_energies
 
 BLOCK_BYTES = 1 << 25
@@ -152,7 +153,7 @@ class HealpixTemplate(Template):
 
     def sample(self, energy: float, nside: int, frame: str) -> np.ndarray:
         """The intensity at the centres of ``nside``'s pixels of ``frame``."""
-        turn = sampling.rotation(frame, self.frame)
+        turn = rotation(frame, self.frame)
         return sampling.interpolate_healpix(self.intensity(energy), self.nside, nside, turn)
 
 
@@ -189,7 +190,7 @@ class WcsTemplate(Template):
 
     def sample(self, energy: float, nside: int, frame: str) -> np.ndarray:
         """The intensity at the centres of ``nside``'s pixels of ``frame``."""
-        turn = sampling.rotation(frame, self.frame)
+        turn = rotation(frame, self.frame)
 
         def to_pixel(longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             x, y = self._to_pixel(longitude, latitude)

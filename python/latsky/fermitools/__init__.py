@@ -1,0 +1,1 @@
+"""Operations that the Fermitools offer through pyLikelihood only."""
