@@ -495,6 +495,7 @@ class FitsFile:
             if not block and not cards:
                 if not self._headers:
                     raise InputError("empty file", file=self.path)
+                self._check_end()
                 self._complete = True
                 return False
             if len(block) < BLOCK:
@@ -520,6 +521,13 @@ class FitsFile:
         self._starts.append(start)
         self._next = start + -(-_data_size(header) // BLOCK) * BLOCK
         return True
+
+    def _check_end(self) -> None:
+        """Raise InputError when the file ends within the data of its last HDU."""
+        size = self._stream.tell() if self.compressed else os.fstat(self._raw.fileno()).st_size
+        if size < self._starts[-1] + _data_size(self._headers[-1]):
+            name = self._headers[-1].get("EXTNAME", "PRIMARY")
+            raise InputError(f"truncated FITS file (in {name})", file=self.path)
 
     @property
     def headers(self) -> list[Header]:
