@@ -10,6 +10,9 @@ counts cube               12·4^order pixels × bins × 8 bytes, twice (the real
 sum of counts cubes       the sum and one input, 8 bytes a value
 livetime cube             12·64² pixels of 1° × 40 bins × 8 bytes, livetime and weighted, twice
 exposure cube             12·4^order pixels × (bins + 1) × 8 bytes, twice, and a livetime cube
+sum of ring maps          the sum and one input of an order 9 cube of 50 planes, 4 bytes a value
+source maps               12 maps of the next higher order, 8 bytes a value, whatever the planes
+stack of source maps      the planes, 4 bytes a value, and one map
 ========================  ======================================================================
 
 CPU time is a start plus what is proportional to the bytes of the event tables read, to the rows of
@@ -73,6 +76,9 @@ class Volume:
     table_bytes: float
     span_s: float
 
+
+SOURCE_MAP_PLANE_S = 155.0
+"""CPU time of one convolved plane of order 9 with the Fermitools, measured"""
 
 MONTH = Volume(500e6, 30.4 * 86400)
 """a month of the whole sky above 30 MeV: what is assumed where nothing is known"""
@@ -151,3 +157,27 @@ def exposure(order: int, n_bins: int, rates: Rates = FERMITOOLS) -> Cost:
     size = cube_bytes(order, n_bins + 1)
     seconds = pixels(order) * (n_bins + 1) * rates.exposure_value_s
     return _cost(rates, 2 * size + 2 * LIVETIME_CUBE_BYTES, seconds, size)
+
+
+def ring_sum(n_files: int, rates: Rates = FERMITOOLS) -> Cost:
+    """Sum of ring maps; their size is not known to the plan, so a large one is assumed."""
+    size = cube_bytes(9, 50, 4)
+    return _cost(rates, 2 * size, (n_files + 1) * size / rates.map_bytes_s, size)
+
+
+def source_map_plane_s(order: int, convolved: bool) -> float:
+    """CPU time of a plane of source maps with the Fermitools, s."""
+    return SOURCE_MAP_PLANE_S * 4.0 ** (order - 9) * (1.0 if convolved else 0.1)
+
+
+def source_maps(order: int, n_planes: int, convolved: bool, rates: Rates = FERMITOOLS) -> Cost:
+    """Source maps of a group of planes."""
+    working = 12 * pixels(order + 1) * 8
+    seconds = n_planes * source_map_plane_s(order, convolved)
+    return _cost(rates, working, seconds, cube_bytes(order, n_planes))
+
+
+def stack(order: int, n_planes: int, rates: Rates = FERMITOOLS) -> Cost:
+    """Stack of the groups of planes of a component."""
+    size = cube_bytes(order, n_planes, 4)
+    return _cost(rates, size + cube_bytes(order, 1), 3 * size / rates.map_bytes_s, size)

@@ -1,7 +1,7 @@
 """The master file and everything it names: look-up, lists, defaults, messages."""
 
 import pytest
-from fermipy_samples import BINNING, DATASET, MASTER, write_tree
+from fermipy_samples import BINNING, CATALOG, DATASET, LIBRARY, MASTER, RINGS, write_tree
 
 from latsky.config.analysis import read_analysis
 from latsky.config.dataset import read_dataset
@@ -20,6 +20,13 @@ FILES = {
     "more.lst": "sc/*.fits\n",
     "sc/b.fits": "",
     "sc/a.fits": "",
+    "models/library.yaml": LIBRARY,
+    "models/modellist.yaml": "[]\n",
+    "models/catalog_FL8Y_v00.yaml": CATALOG,
+    **{
+        f"models/galprop_rings_p8-ref_{name}.yaml": RINGS.replace("CO", name[:2])
+        for name in ("IC_thin", "HI_150", "CO_300_mom", "dnm_300hp")
+    },
 }
 
 

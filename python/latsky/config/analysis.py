@@ -13,6 +13,7 @@ from latsky.config.binning import BinningConfig, read_binning
 from latsky.config.dataset import DatasetConfig, read_dataset
 from latsky.config.document import Document, Names, Section, Unset, mapping, parse, read_yaml
 from latsky.config.file_lists import Directories, ListedFile, read_file_list
+from latsky.config.library import Library, read_library
 from latsky.config.time_filters import TimeFilters, read_time_filters
 from latsky.errors import InputError, InputErrors, Problems
 from latsky.naming import TIME_FILTERS_YAML
@@ -69,6 +70,7 @@ class Analysis:
     event_files: tuple[ListedFile, ...]
     spacecraft_files: tuple[ListedFile, ...]
     caldb: Path | None
+    library: Library | None = None
     warnings: tuple[InputError, ...] = field(default=())
     """what is odd but not wrong"""
 
@@ -128,6 +130,12 @@ def gather_analysis(path: str | os.PathLike[str], problems: Problems) -> Analysi
     filters = None
     if filters_path or not file.mktime_filters:
         filters = problems.collect(lambda: read_time_filters(filters_path))
+    library = None
+    if file.library and (library_path := locate("library")):
+        projection = dataset.file.projtype if dataset else "healpix"
+        library = problems.collect(lambda: read_library(library_path, directories, projection))
+    if file.models:
+        locate("models")
     lists = {}
     for key in ("ft1file", "ft2file"):
         names = getattr(file, key) or _default_list(document, key, dataset, binning, directories)
@@ -151,6 +159,7 @@ def gather_analysis(path: str | os.PathLike[str], problems: Problems) -> Analysi
         lists["ft1file"],
         lists["ft2file"],
         problems.collect(lambda: _caldb(document, file, directories)),
+        library,
         tuple(warnings),
     )
 

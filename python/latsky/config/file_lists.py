@@ -28,7 +28,7 @@ class Directories:
         if path.is_absolute():
             return path
         candidates = [place / path for place in self.places]
-        return next((found for found in candidates if found.exists()), candidates[0])
+        return next((found for found in candidates if found.exists()), [*candidates, path][0])
 
     def before(self, place: Path) -> Directories:
         """These, after another one."""

@@ -250,8 +250,8 @@ def read_library(
 ) -> Library:
     """Read a library and the ring and catalogue definitions it names.
 
-    Definitions are looked for under fermipy's names in ``directories``, or beside the library by
-    base name. Raises InputErrors with all mistakes in all of them.
+    Definitions are looked for under fermipy's names, then by base name, beside the library and in
+    ``directories``. Raises InputErrors with all mistakes in all of them.
     """
     document = read_yaml(path)
     problems = Problems()
@@ -261,9 +261,11 @@ def read_library(
     parts: list[Path] = []
 
     def definition(name: str, key: str) -> Document | None:
-        found = directories.resolve(name)
-        beside = document.path.parent / Path(name).name
-        found = found if found.exists() or not beside.exists() else beside
+        places = directories.before(document.path.parent)
+        found = next(
+            (path for base in (name, Path(name).name) if (path := places.resolve(base)).exists()),
+            directories.resolve(name),
+        )
         if not found.exists():
             problems.found.append(document.problem(f"no such file: {found}", key, "versions"))
             return None

@@ -10,8 +10,11 @@ from pathlib import Path
 from latsky import plan as planning
 from latsky.config.binning import read_binning
 from latsky.config.dataset import read_dataset
+from latsky.config.file_lists import Directories
+from latsky.config.library import read_library
 from latsky.config.time_filters import read_time_filters
 from latsky.errors import Problems
+from latsky.plan_diffuse import plan_diffuse
 
 ENERGY_BINS_HDU = "ENERGYBINS"
 
@@ -33,6 +36,15 @@ def main(arguments: Sequence[str]) -> int:
         default=planning.HPX_ORDER_EXPOSURE,
         help="largest order [6]",
     )
+    parser.add_argument("--library", type=Path, help="component library YAML")
+    parser.add_argument(
+        "--library-part",
+        type=Path,
+        action="append",
+        default=[],
+        help="galprop_rings_*.yaml or catalog_*.yaml that the library names; may be repeated",
+    )
+    parser.add_argument("--planes-per-job", type=int, help="energy planes a job [by order]")
     options = parser.parse_args(arguments)
     write_plan(
         options.dataset,
@@ -43,6 +55,9 @@ def main(arguments: Sequence[str]) -> int:
             options.hpx_order_ccube, options.hpx_order_expcube, options.files_per_job
         ),
         Path.cwd(),
+        options.library,
+        options.library_part,
+        options.planes_per_job,
     )
     return 0
 
@@ -54,10 +69,14 @@ def write_plan(
     n_event_files: int,
     options: planning.PlanOptions,
     directory: Path,
+    library: Path | None = None,
+    library_parts: Sequence[Path] = (),
+    planes_per_job: int | None = None,
 ) -> planning.Plan:
     """Write ``cwl.output.json`` and energy bin definitions into ``directory``.
 
-    Raises InputErrors naming every mistake in the files.
+    With a library the lists of merged rings and diffuse components are added. Raises InputErrors
+    naming every mistake in the files.
     """
     problems = Problems()
     read = (
@@ -65,8 +84,18 @@ def write_plan(
         problems.collect(lambda: read_binning(binning)),
         problems.collect(lambda: read_time_filters(mktime_filters)),
     )
+    components = None
+    if library is not None:
+        places = Directories(tuple(dict.fromkeys(part.parent for part in library_parts)))
+        projection = read[0].file.projtype if read[0] else "healpix"
+        components = problems.collect(lambda: read_library(library, places, projection))
     problems.raise_any()
     plan = planning.make_plan(*read, n_event_files, options)
+    lists = plan.to_json()
+    if components is not None:
+        cuts = planning.expand(*read)
+        evclass = read[0].file.evclass
+        lists |= plan_diffuse(components, cuts, evclass, options, planes_per_job)
     written: dict[tuple[float, ...], str] = {}
     for record in plan.components:
         if record["ebinalg"] == "FILE":
@@ -75,7 +104,7 @@ def write_plan(
                 written[edges] = f"energy_bins_{record['job_key']}.fits"
                 write_energy_bins(directory / written[edges], edges)
             record["energy_bins"] = {"class": "File", "path": written[edges]}
-    text = json.dumps(plan.to_json(), indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(lists, indent=1, ensure_ascii=False) + "\n"
     temporary = directory / ".cwl.output.json.part"
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(directory / "cwl.output.json")
