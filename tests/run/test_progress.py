@@ -1,0 +1,89 @@
+"""What is read from the log of a runner."""
+
+import io
+
+import pytest
+
+from latsky.errors import InputError
+from latsky.plan import Plan
+from latsky.run.cwltool import check_flags
+from latsky.run.products import file_outputs
+from latsky.run.progress import RunLog, count_jobs, follow
+
+LOG = """\
+INFO [workflow ] start
+INFO [job plan] /tmp/a$ latsky-step \\
+    plan
+INFO [job plan] completed success
+INFO [step plan] completed success
+INFO [job select_12] completed success
+gtbin: error: ft1.fits: EVENTS: no such column: ENERGY
+WARNING [job bin_2] exited with status: 2
+WARNING [job bin_2] completed permanentFail
+"""
+
+
+def test_log():
+    screen, copy = io.StringIO(), io.StringIO()
+    log = follow(LOG.splitlines(keepends=True), 7, copy, screen)
+    assert copy.getvalue() == LOG
+    assert screen.getvalue() == "[1/7] plan done\n[2/7] select done\n[3/7] bin failed\n"
+    assert log == RunLog(3, 1, ["gtbin: error: ft1.fits: EVENTS: no such column: ENERGY"], 2)
+
+
+def test_bar_on_a_terminal():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    follow(LOG.splitlines(keepends=True), 3, io.StringIO(), screen)
+    assert "3/3" in screen.getvalue()
+
+
+def test_number_of_jobs():
+    component = {}
+    plan = Plan(
+        components=[component, component],
+        time_filters=[{"apply": True}, {"apply": False}],
+        livetime_cuts=[{"tmin": None, "tmax": None}, {"tmin": 1.0, "tmax": None}],
+        batches=[{}, {}, {}],
+    )
+    plan_and_match, filters, counts, exposures = 1 + 3, 3 * 2 + 3, 2 * (3 * 2 + 1), 2
+    livetimes = (3 + 1) + (3 * 2 + 1)
+    assert count_jobs(plan) == plan_and_match + filters + counts + exposures + livetimes
+
+
+@pytest.mark.parametrize("flag", ["--provenance", "--provenance=x", "--outdir", "--parallel"])
+def test_flags_that_cannot_work(flag):
+    with pytest.raises(InputError, match=flag.partition("=")[0]):
+        check_flags(["--debug", flag])
+
+
+def test_other_flags_pass():
+    check_flags(["--debug", "--leave-tmpdir", "--cachedir=x"])
+
+
+def test_outputs_are_filed(tmp_path):
+    made = tmp_path / ".outputs"
+    made.mkdir()
+    for name in ("cc.fits", "lt.fits", "ex0.fits", "ex1.fits"):
+        (made / name).write_text(name)
+
+    def record(exposure):
+        fields = {"counts_cube": "cc.fits", "livetime_cube": "lt.fits", "exposure_cube": exposure}
+        files = {key: {"class": "File", "path": str(made / name)} for key, name in fields.items()}
+        return {"component": {"key": "k", "energy_bins": None}, **files}
+
+    outputs = {"binned_components": [record("ex0.fits"), record("ex1.fits")]}
+    filed = file_outputs(outputs, tmp_path)["binned_components"]
+    assert filed[1]["exposure_cube"]["path"] == str(tmp_path / "bexp_cubes" / "ex1.fits")
+    assert filed[0]["livetime_cube"]["path"] == filed[1]["livetime_cube"]["path"]
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.fits")} == {
+        "counts_cubes/cc.fits",
+        "lt_cubes/lt.fits",
+        "bexp_cubes/ex0.fits",
+        "bexp_cubes/ex1.fits",
+    }
+    assert not made.exists()
+    assert (tmp_path / "lt_cubes" / "lt.fits").read_text() == "lt.fits"
