@@ -8,6 +8,7 @@ prompted for: a parameter without default that is not given is an error.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,9 +109,12 @@ def _convert(parameter: Parameter, text: str) -> Any:
     if text.upper() in ("INDEF", "NONE", "UNDEF", ""):
         return INDEF
     try:
-        return int(text) if parameter.kind == "int" else float(text)
+        number = int(text) if parameter.kind == "int" else float(text)
     except ValueError:
-        raise InputError(f"{text!r} is not a number", key=parameter.name) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{text!r} is not a number", key=parameter.name)
+    return number
 
 
 def is_none(name: str | None) -> bool:
