@@ -57,7 +57,7 @@ inputs:
     type: int
     default: 6
     label: HEALPix order
-    doc: order of the map, 0 to 12, no unit; 12 * 4**order pixels
+    doc: order of the map, 0 to 12, no unit; 12 times 4^order pixels
     inputBinding: {prefix: hpx_order=, separate: false}
   hpx_ordering:
     type:
