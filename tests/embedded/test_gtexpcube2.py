@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import healpy
-import irf_files
 import numpy as np
 import pytest
 from astropy.coordinates import FK5, SkyCoord
 from astropy.wcs import WCS
 
+import irf_files
 from latsky.embedded import gtexpcube2
 from latsky.embedded.exposure import exposure_by_bin
 from latsky.embedded.main import main

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import irf_files
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.interpolate import RegularGridInterpolator
 
+import irf_files
 from latsky.errors import InputError
 from latsky.fits import caldb
 from latsky.fits.core import Column, FitsWriter, Header
