@@ -88,7 +88,7 @@ def test_all_mistakes_at_once():
 
 @pytest.mark.parametrize("text", ["nan", "inf", "1,5", "1 2"])
 def test_what_is_no_number(text):
-    with pytest.raises(InputErrors, match="emin: .* is not a number"):
+    with pytest.raises(InputErrors, match=r"emin: .* is not a number"):
         values("infile=a", f"emin={text}")
 
 

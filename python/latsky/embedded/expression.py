@@ -24,6 +24,7 @@ import numpy as np
 
 from latsky.errors import InputError
 from latsky.fits.core import Table, column_values
+from latsky.fits.dss import separation
 
 Evaluator = Callable[[np.ndarray], np.ndarray]
 """values of an expression on raw rows"""
@@ -75,17 +76,6 @@ _DEPTH = 32
 """parentheses and signs within one another, at most"""
 
 
-def _angular_separation(
-    ra1: np.ndarray, dec1: np.ndarray, ra2: np.ndarray, dec2: np.ndarray
-) -> np.ndarray:
-    """Angle between two directions, all in degrees (haversine formula)."""
-    ra1, dec1, ra2, dec2 = (np.radians(np.asarray(x, np.float64)) for x in (ra1, dec1, ra2, dec2))
-    square = np.sin((dec2 - dec1) / 2) ** 2
-    square = square + np.cos(dec1) * np.cos(dec2) * np.sin((ra2 - ra1) / 2) ** 2
-    square = np.clip(square, 0.0, 1.0)
-    return np.degrees(2 * np.arctan2(np.sqrt(square), np.sqrt(1 - square)))
-
-
 def _near(value: np.ndarray, target: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
     return np.abs(np.subtract(value, target)) <= tolerance
 
@@ -121,7 +111,7 @@ _FUNCTIONS: dict[str, tuple[int, Callable[..., np.ndarray], bool]] = {
     "DOUBLE": (1, _real(lambda x: x), False),
     "MIN": (2, np.minimum, False),
     "MAX": (2, np.maximum, False),
-    "ANGSEP": (4, _angular_separation, False),
+    "ANGSEP": (4, separation, False),
     "NEAR": (3, _near, True),
     "ISNAN": (1, _real(np.isnan), True),
 }

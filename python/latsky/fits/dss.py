@@ -19,6 +19,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from latsky.errors import InputError
 from latsky.fits.core import Header
 
@@ -313,7 +315,7 @@ def _takes_place(new: Cut, old: Cut) -> bool:
     if isinstance(new, Range) and isinstance(old, Range):
         return new.name == old.name and old.minimum <= new.minimum and new.maximum <= old.maximum
     if isinstance(new, Cone) and isinstance(old, Cone):
-        return new.radius <= old.radius - separation(new.ra, new.dec, old.ra, old.dec)
+        return bool(new.radius <= old.radius - separation(new.ra, new.dec, old.ra, old.dec))
     if isinstance(new, Version) and isinstance(old, Version):
         return new.name == old.name
     if isinstance(new, BitMask) and isinstance(old, BitMask) and new.column == old.column:
@@ -405,10 +407,20 @@ def find_cone(cuts: Iterable[Cut]) -> Cone | None:
     return next((cut for cut in cuts if isinstance(cut, Cone)), None)
 
 
-def separation(ra: float, dec: float, other_ra: float, other_dec: float) -> float:
-    """Angle between two directions, all in degrees (haversine formula)."""
-    d1, d2 = math.radians(dec), math.radians(other_dec)
-    half_ra = math.sin(math.radians(other_ra - ra) / 2)
-    half_dec = math.sin((d2 - d1) / 2)
-    square = min(1.0, half_dec**2 + math.cos(d1) * math.cos(d2) * half_ra**2)
-    return math.degrees(2 * math.atan2(math.sqrt(square), math.sqrt(1 - square)))
+def separation(
+    ra: np.ndarray | float,
+    dec: np.ndarray | float,
+    other_ra: np.ndarray | float,
+    other_dec: np.ndarray | float,
+) -> np.ndarray:
+    """Angles between directions, all in degrees and of shapes that broadcast (haversine formula).
+
+    In double precision, whatever the type given.
+    """
+    ra, dec, other_ra, other_dec = (
+        np.radians(np.asarray(angle, np.float64)) for angle in (ra, dec, other_ra, other_dec)
+    )
+    square = np.sin((other_dec - dec) / 2) ** 2
+    square = square + np.cos(dec) * np.cos(other_dec) * np.sin((other_ra - ra) / 2) ** 2
+    square = np.clip(square, 0.0, 1.0)
+    return np.degrees(2 * np.arctan2(np.sqrt(square), np.sqrt(1 - square)))

@@ -145,7 +145,7 @@ def accept(cut: dss.Cut, events: EventFile, rows: np.ndarray) -> np.ndarray:
             return _in_range(cut, column_values(events.column(cut.column), rows))
         case dss.Cone(ra, dec, radius):
             place = [column_values(events.column(name), rows) for name in ("RA", "DEC")]
-            return separations(*place, ra, dec) < radius
+            return dss.separation(*place, ra, dec) < radius
         case dss.GoodTimes():
             times = column_values(events.column("TIME"), rows)
             return gti.contains(events.good_time.intervals, times)
@@ -159,16 +159,6 @@ def _in_range(cut: dss.Range, values: np.ndarray) -> np.ndarray:
     low, high = np.float64(cut.minimum), np.float64(cut.maximum)
     above = values >= low if low == high else values > low
     return above & (values <= high)
-
-
-def separations(ra: np.ndarray, dec: np.ndarray, ra0: float, dec0: float) -> np.ndarray:
-    """Angles in degrees between directions (degrees) and one of them (haversine formula)."""
-    dec = np.radians(np.asarray(dec, np.float64))
-    half_ra = np.radians(np.asarray(ra, np.float64) - ra0) / 2
-    half_dec = (dec - np.radians(dec0)) / 2
-    square = np.sin(half_dec) ** 2 + np.cos(dec) * np.cos(np.radians(dec0)) * np.sin(half_ra) ** 2
-    square = np.clip(square, 0.0, 1.0)
-    return np.degrees(2 * np.arctan2(np.sqrt(square), np.sqrt(1 - square)))
 
 
 def write(
