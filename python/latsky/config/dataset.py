@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from latsky.config.document import Document, Section, mapping, parse, read_yaml
+from latsky.config.document import Document, FileWord, Section, mapping, parse, read_yaml
 from latsky.config.selections import event_class, pass_of
 from latsky.errors import InputError
 from latsky.naming import Dataset
@@ -22,12 +21,6 @@ TEMPLATE_FIELDS = (
 )
 """fields of fermipy's file names that every step sets itself, so that presetting them does
 nothing"""
-
-
-def _file_word(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9.+_-]+", text):
-        raise ValueError(f"{text!r} becomes part of file names: letters, digits and . + - _ only")
-    return text
 
 
 def _known_class(name: str) -> str:
@@ -43,10 +36,6 @@ def _known_version(name: str) -> str:
     except InputError as error:
         raise ValueError(error.message) from None
     return name
-
-
-FileWord = Annotated[str, AfterValidator(_file_word)]
-"""a word that becomes part of file names"""
 
 
 class DatasetFile(Section):

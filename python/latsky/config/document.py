@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from latsky.errors import InputError, InputErrors
@@ -40,6 +41,19 @@ def _as_absent(value: Any) -> Any:
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
 """a list of words; one word alone stands for a list of it"""
+
+
+def _file_word(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.+_-]+", text):
+        raise ValueError(f"{text!r} becomes part of file names: letters, digits and . + - _ only")
+    return text
+
+
+FileWord = Annotated[str, AfterValidator(_file_word)]
+"""a word that becomes part of file names"""
+
+FileWords = Annotated[tuple[FileWord, ...], BeforeValidator(_as_list)]
+"""a list of such words; one alone stands for a list of it"""
 
 Unset = BeforeValidator(_as_absent)
 """marks a value for which the words none and INDEF stand for nothing given"""
@@ -145,7 +159,11 @@ def parse(model: type[Model], document: Document, data: Any, *key: str | int) ->
         }
         raise InputErrors(
             [
-                document.problem(message(detail, model), *key, *detail["loc"])
+                document.problem(
+                    message(detail, model),
+                    *key,
+                    *(part for part in detail["loc"] if part != "[key]"),
+                )
                 for detail in details
                 if not (detail["type"] == "too_short" and detail["loc"] in inner)
             ]

@@ -16,8 +16,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from latsky import naming
 from latsky.config.binning import BinningComponent
-from latsky.config.dataset import FileWord
-from latsky.config.document import Document, Names, Section, Unset, mapping, parse, read_yaml
+from latsky.config.document import (
+    Document,
+    FileWord,
+    FileWords,
+    Names,
+    Section,
+    Unset,
+    mapping,
+    parse,
+    read_yaml,
+)
 from latsky.config.file_lists import Directories
 from latsky.errors import InputErrors, Problems
 
@@ -35,7 +44,7 @@ class LibraryEntry(Section):
     model_type: Literal["MapCubeSource", "SpatialMap", "IsoSource", "galprop_rings", "catalog"] = (
         Field(default="MapCubeSource", description="how the component is made")
     )
-    versions: Annotated[Names, Field(min_length=1)] = Field(description="versions to make")
+    versions: Annotated[FileWords, Field(min_length=1)] = Field(description="versions to make")
     moving: bool = Field(default=False, description="one template for each zenith cut")
     selection_dependent: bool = Field(
         default=False, description="one template for each binning component"
@@ -97,7 +106,7 @@ class RingsFile(Section):
         description="merged ring i is made of the GALPROP rings from limit i up to, not "
         "including, limit i+1"
     )
-    diffuse_comp_dict: dict[FileWord, Annotated[Names, Field(min_length=1)]] = Field(
+    diffuse_comp_dict: dict[FileWord, Annotated[FileWords, Field(min_length=1)]] = Field(
         min_length=1, description="merged component → GALPROP components"
     )
     remove_rings: Names = Field(default=(), description="merged rings to leave out")

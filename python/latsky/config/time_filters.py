@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from latsky.config.document import Document, Section, mapping, parse, read_yaml
+from latsky.config.document import Document, FileWord, Section, mapping, parse, read_yaml
 from latsky.errors import Problems
 
 DEFAULT_ALIASES = {"quality": "lat_config==1&&data_qual>0"}
@@ -22,7 +22,7 @@ class TimeFilterFile(Section):
     aliases: dict[str, str] = Field(
         default_factory=dict, description="expressions that selections may name in braces"
     )
-    selections: dict[str, str] = Field(description="filter key → expression with {alias}")
+    selections: dict[FileWord, str] = Field(description="filter key → expression with {alias}")
 
 
 @dataclass(frozen=True)
