@@ -132,13 +132,16 @@ def fit_edisp(caldb: Path, irfs: str) -> dict[str, tuple[np.ndarray, np.ndarray]
             deviation = reference_quantiles(table, scale)
             use = (x > 1.5) & (x < 6.0)
             weight = np.where((x > 1.8) & (c > 0.4), 1.0, 0.3)[use][:, None]
-            scaled = deviation[use] / model.edisp_scale(x, c, scale)[use][:, None]
+            width = model.edisp_scale(x, c, scale)[use][:, None]
+            scaled = deviation[use] / width
 
-            def misfit(vector, x=x[use], c=c[use], scaled=scaled, weight=weight):
+            def misfit(vector, x=x[use], c=c[use], scaled=scaled, weight=weight, width=width):
                 shape = model.edisp_shape(vector, x[:, None], c[:, None])
                 # the second term keeps coefficients that matter little small
                 miss = ((shape.cumulative(scaled) - QUANTILES) * weight).ravel()
-                return np.concatenate([miss, RIDGE * vector])
+                # hardly any probability for energies that no detector measures
+                lost = 30 * shape.cumulative(-0.98 / width).ravel()
+                return np.concatenate([miss, lost, RIDGE * vector])
 
             start = np.zeros(sum(model.EDISP_SIZES))
             result[name] = scale, least_squares(misfit, start, loss="soft_l1", f_scale=0.05).x

@@ -236,12 +236,12 @@ def in_saa(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
 
 def data_segments(start: float, stop: float) -> np.ndarray:
     """Intervals (n, 2) outside of the SAA, to the second."""
-    time = np.arange(np.floor(start), np.ceil(stop))
+    time = np.arange(np.floor(start), np.ceil(stop) + 1)
     place = ground(time)
     live = ~in_saa(place.latitude, place.longitude)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], live.astype("i1"), [0]])))
-    begin, end = edges[::2], edges[1::2]
-    segments = np.stack([time[begin], np.append(time, time[-1] + 1)[end]], axis=-1)
+    # from the first to the last second outside
+    segments = np.stack([time[edges[::2]], time[edges[1::2] - 1]], axis=-1)
     segments = np.clip(segments, start, stop)
     return segments[segments[:, 1] - segments[:, 0] > 60.0]
 
@@ -291,7 +291,7 @@ def spacecraft(start: float, days: float, rng: np.random.Generator) -> Spacecraf
         stops.append(edges[1:])
     begin, end = np.concatenate(starts), np.concatenate(stops)
     mean = livetime_fraction(ground(begin).shell)
-    fraction = np.clip(mean + rng.normal(0.0, 0.006, len(begin)), 0.5, 0.95)
+    fraction = np.clip(mean + rng.normal(0.0, 0.005, len(begin)), 0.5, 0.945)
     quality, configuration = np.ones(len(begin), "i2"), np.ones(len(begin), "u1")
     at = len(begin) // 3
     quality[at : at + 16] = 0
