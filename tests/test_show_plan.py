@@ -1,0 +1,133 @@
+"""latsky plan and job-order: counts of jobs, sizes, and the order that the workflow takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from latsky import costs
+from latsky.cli import main
+from latsky.config.analysis import read_analysis
+from latsky.fits.core import Column, FitsWriter, Header
+from latsky.job_order import job_order
+from latsky.show_plan import estimate, plan_of, volume_of
+
+DAY = 86_400.0
+# the binning of fermipy's documentation
+BINNING = """\
+E0: {log_emin: 1.5, log_emax: 2.0, enumbins: 2, zmax: 80., psf_types: {PSF3: {hpx_order: 5}}}
+E1: {log_emin: 2.0, log_emax: 2.5, enumbins: 2, zmax: 90., psf_types: {PSF23: {hpx_order: 6}}}
+E2: {log_emin: 2.5, log_emax: 3.0, enumbins: 3, zmax: 100., psf_types: {PSF123: {hpx_order: 8}}}
+E3: {log_emin: 3.0, log_emax: 6.0, enumbins: 9, zmax: 105., psf_types: {PSF0123: {hpx_order: 9}}}
+"""
+
+
+@pytest.fixture
+def eight_years(tmp_path, monkeypatch):
+    """96 monthly files, empty but for their headers."""
+    monkeypatch.delenv("CALDB", raising=False)
+    for month in range(96):
+        times = [("TSTART", month * 30 * DAY, ""), ("TSTOP", (month + 1) * 30 * DAY, "")]
+        with FitsWriter(tmp_path / f"month_{month:02d}.fits") as file:
+            file.table("EVENTS", [Column("TIME", [0.0])], Header(times))
+    (tmp_path / "ft2.fits").touch()
+    (tmp_path / "b.yaml").write_text(BINNING)
+    (tmp_path / "d.yaml").write_text(
+        "{data_ver: P305, evclass: source, data_time: 8years, irf_ver: V3}\n"
+    )
+    (tmp_path / "a.yaml").write_text(
+        "comp: b.yaml\ndata: d.yaml\nft1file: month_*.fits\nft2file: ft2.fits\n"
+    )
+    return tmp_path
+
+
+def test_eight_years(eight_years):
+    analysis = read_analysis(eight_years / "a.yaml")
+    plan = plan_of(analysis)
+    volume = volume_of(analysis, len(plan.batches))
+    assert volume.span_s == 30 * DAY
+    steps = estimate(plan, volume, costs.EMBEDDED)
+    assert [(step.command, step.jobs) for step in steps] == [
+        ("match-spacecraft", 96),
+        ("gtselect", 96),
+        ("gtselect", 4 * 96),
+        ("gtbin", 4 * 96),
+        ("coadd", 4),
+        ("gtltcube", 4 * 96),
+        ("gtltsum", 4),
+        ("gtexpcube2", 4),
+    ]
+    written = {step.command: step.product_bytes for step in steps}
+    pixels = 12 * 4**5 * 2 + 12 * 4**6 * 2 + 12 * 4**8 * 3 + 12 * 4**9 * 9
+    assert written["gtbin"] == 96 * 8 * pixels
+    assert 8 * pixels == pytest.approx(246e6, rel=0.01)  # a file; 24 GB in all
+    assert written["coadd"] == 8 * pixels
+
+
+def test_files_that_share_jobs(eight_years):
+    (eight_years / "a.yaml").write_text(
+        (eight_years / "a.yaml").read_text() + "files_per_job: 12\n"
+    )
+    analysis = read_analysis(eight_years / "a.yaml")
+    plan = plan_of(analysis)
+    assert len(plan.batches) == 8
+    assert volume_of(analysis, 8).span_s == 360 * DAY
+
+
+def test_tables(eight_years, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["plan", str(eight_years / "a.yaml"), "--engine", "fermitools", "--jobs", "8"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 110
+    for part in ("E0_PSF3", "31.6 MeV–100 MeV", "1 GeV–1 TeV", "105°", "9, 6", "gtltcube"):
+        assert part in text
+    assert "96 event files" in text
+    assert "2880.0 days) in 96 batches" in text
+    assert "with 8 jobs at a time and the fermitools engine" in text
+
+
+def test_json(eight_years, capsys):
+    assert main(["plan", str(eight_years / "a.yaml"), "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert len(plan["components"]) == 4
+    assert plan["batches"][-1] == {"key": "000095", "first": 95, "count": 1}
+
+
+def test_plan_of_a_wrong_analysis(eight_years, capsys):
+    (eight_years / "b.yaml").write_text(BINNING.replace("zmax: 90.", "zmax: wide"))
+    assert main(["plan", str(eight_years / "a.yaml")]) == 2
+    assert "b.yaml:2: E1.zmax: must be a valid number" in capsys.readouterr().err
+
+
+def test_job_order(eight_years, capsys):
+    text = (eight_years / "a.yaml").read_text()
+    (eight_years / "a.yaml").write_text(text + "hpx_order_ccube: 7\nfiles_per_job: 3\ncaldb: .\n")
+    output = eight_years / "jobs.yml"
+    assert main(["job-order", str(eight_years / "a.yaml"), "-o", str(output)]) == 0
+    order = YAML(typ="safe").load(output.read_text())
+    assert order["binning"] == {"class": "File", "path": str(eight_years / "b.yaml")}
+    assert [entry["path"] for entry in order["event_files"]] == [
+        str(eight_years / f"month_{month:02d}.fits") for month in range(96)
+    ]
+    assert order["caldb"] == {"class": "Directory", "path": str(eight_years)}
+    assert (order["hpx_order_ccube"], order["hpx_order_expcube"]) == (7, 6)
+    assert order["files_per_job"] == 3
+    assert "mktime_filters" not in order
+    assert main(["job-order", str(eight_years / "a.yaml")]) == 0
+    assert capsys.readouterr().out == output.read_text()
+
+
+def test_job_order_has_the_inputs_of_the_workflow(eight_years):
+    workflow = Path(__file__).parents[1] / "cwl" / "allsky.cwl"
+    inputs = YAML(typ="safe").load(workflow.read_text())["inputs"]
+    (eight_years / "config").mkdir()
+    (eight_years / "config/mktime_filters.yaml").write_text("selections: {a: DATA_QUAL>0}\n")
+    order = job_order(read_analysis(eight_years / "a.yaml"))
+    assert set(order) <= set(inputs)
+    required = {
+        name
+        for name, port in inputs.items()
+        if "default" not in port and not str(port["type"]).endswith("?")
+    }
+    assert required <= set(order)
