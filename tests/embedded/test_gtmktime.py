@@ -128,6 +128,14 @@ def test_no_good_time_is_a_valid_product(make_events, make_spacecraft):
     assert found.good_time.header["ONTIME"] == 0
 
 
+def test_an_empty_selection_needs_no_spacecraft_data(make_events, make_spacecraft, tmp_path):
+    path = make_events()
+    empty = tmp_path / "empty.fits"
+    times = ("tmin=5000", "tmax=6000", "chatter=0")
+    assert main(["gtselect", f"infile={path}", f"outfile={empty}", *times]) == 0
+    assert good_time(empty, make_spacecraft(), "T") == []
+
+
 def test_keywords(make_events, make_spacecraft, tmp_path):
     path = make_events()
     good_time(path, make_spacecraft(), "IN_SAA!=T")

@@ -57,13 +57,13 @@ def make_time(
         raise InputError(f"{span[0]} is after tstop={span[1]}", key="tstart")
     filters = [_both(condition, zenith, file) for file in files]
     good, covered = _good_rows(files, filters, span)
-    if len(covered) == 0:
+    allowed = np.array([span]) if overwrite else source.good_time.intervals
+    if len(covered) == 0 and gti.total(allowed) > 0:
         raise InputError(
             f"no spacecraft data between {span[0]} and {span[1]} s, the time of {source.path}",
             file=files[0].path,
             key="scfile",
         )
-    allowed = np.array([span]) if overwrite else source.good_time.intervals
     missing = gti.total(gti.subtract(allowed, covered))
     if missing > 1.0 and chatter >= 2:
         print(f"gtmktime: {missing:.1f} s of the events' good time have no spacecraft data")

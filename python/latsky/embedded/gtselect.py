@@ -81,7 +81,8 @@ def select(
     """Write the events of ``files`` that pass ``selection`` and the cuts already stated in them.
 
     Rows are copied unchanged, in the order of the files; good time intervals are merged and
-    restricted to the time range. Returns the numbers of events kept and read.
+    restricted to the time range. That nothing passes is no error: the product is empty. Returns
+    the numbers of events kept and read.
 
     Raises InputError when a file is damaged, the files were selected differently or overlap in
     time, or the class or type asked for is not in them.
@@ -106,14 +107,7 @@ def select(
     span = min(s.tstart for s in sources), max(s.tstop for s in sources)
     if selection.time is not None:
         intervals = gti.restrict(intervals, *selection.time)
-        span = max(span[0], selection.time[0]), min(span[1], selection.time[1])
-        if span[0] > span[1]:
-            raise InputError(
-                f"no data in this time range: they run from {min(s.tstart for s in sources)} to "
-                f"{max(s.tstop for s in sources)} s",
-                file=first.path,
-                key="tmin",
-            )
+        span = _within(span, selection.time)
     kept = events.write(
         output,
         first,
@@ -126,6 +120,16 @@ def select(
         clobber=clobber,
     )
     return kept, sum(len(source) for source in sources)
+
+
+def _within(span: tuple[float, float], limits: tuple[float, float]) -> tuple[float, float]:
+    """The part of ``span`` within the limits; where there is none, a moment at the nearer limit.
+
+    So the files of a run that lie outside of its time range give empty products, which do not
+    stretch the times of those they are added to.
+    """
+    low, high = limits
+    return min(max(span[0], low), high), max(min(span[1], high), low)
 
 
 def _is_time(cut: dss.Cut) -> bool:

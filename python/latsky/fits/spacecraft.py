@@ -85,9 +85,10 @@ def describe(
 def chunks(
     spacecraft: SpacecraftFile, size: int = CHUNK, since: float = -np.inf
 ) -> Iterator[np.ndarray]:
-    """Raw rows of a spacecraft file, ``size`` at a time, without those that stop before ``since``.
+    """Raw rows of a spacecraft file, ``size`` at a time.
 
-    A file that is not compressed is entered at the right place, since its rows follow in time.
+    Rows that stop no later than ``since`` (MET, s) may be left out: a file that is not compressed
+    is entered at the right place, for its rows follow each other in time.
     """
     with FitsFile(spacecraft.path) as file:
         first = 0
