@@ -1,0 +1,53 @@
+"""docs/configuration.md names every key, event class and model type there is."""
+
+from pathlib import Path
+
+import pytest
+
+from latsky.config import library
+from latsky.config.analysis import AnalysisFile
+from latsky.config.binning import ComponentSettings
+from latsky.config.dataset import DatasetFile
+from latsky.config.selections import EVENT_CLASSES
+from latsky.config.time_filters import TimeFilterFile
+
+PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+SECTIONS = (
+    AnalysisFile,
+    DatasetFile,
+    ComponentSettings,
+    TimeFilterFile,
+    library.LibraryEntry,
+    library.RingsFile,
+    library.CatalogFile,
+    library.CatalogRule,
+)
+
+
+@pytest.mark.parametrize("section", SECTIONS, ids=lambda section: section.__name__)
+def test_keys(section):
+    assert [name for name in section.model_fields if f"`{name}`" not in PAGE] == []
+
+
+def test_words():
+    for word in (*EVENT_CLASSES, *library.MODEL_TYPES, *library.CUT_WORDS):
+        assert word in PAGE
+
+
+@pytest.mark.parametrize("section", [AnalysisFile, DatasetFile, library.LibraryEntry])
+def test_defaults(section):
+    for name, field in section.model_fields.items():
+        row = next(
+            line
+            for line in PAGE.splitlines()
+            if line.startswith(f"| `{name}`") or f", `{name}` |" in line
+        )
+        given = row.split("|")[2].strip()
+        if field.is_required():
+            assert given == "required", name
+        elif isinstance(field.default, bool):
+            assert given == str(field.default).lower(), name
+        elif isinstance(field.default, int | str):
+            assert given.strip("`") == str(field.default), name
+        else:
+            assert given not in ("required", ""), name
