@@ -77,22 +77,21 @@ class EnergyBins:
     def index(self, energy: np.ndarray) -> np.ndarray:
         """Bin of each energy (MeV, float64), -1 outside."""
         first, last = self.low[0], self.high[-1]
+        # energies outside of the bins, or that are no numbers, are taken out at the end
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if self.law == "LOG":
+                bins = (len(self) * np.log(energy / first) / math.log(last / first)).astype("i8")
+            elif self.law == "LIN":
+                bins = ((energy - first) / (self.high[0] - first)).astype("i8")
+            else:
+                bins = np.searchsorted(self.low, energy, side="right") - 1
         inside = (energy >= first) & (energy < last)
-        found = np.full(energy.shape, -1, "i8")
-        chosen = energy if inside.all() else energy[inside]
-        if self.law == "LOG":
-            bins = len(self) * np.log(chosen / first) / math.log(last / first)
-            bins = np.minimum(bins.astype("i8"), len(self) - 1)
-        elif self.law == "LIN":
-            width = self.high[0] - self.low[0]
-            bins = np.minimum(((chosen - first) / width).astype("i8"), len(self) - 1)
-        else:
-            bins = np.searchsorted(self.low, chosen, side="right") - 1
-            bins[chosen >= self.high[bins]] = -1
-        if chosen is energy:
-            return bins
-        found[inside] = bins
-        return found
+        if self.law == "FILE":
+            inside &= energy < self.high[bins]
+        np.minimum(bins, len(self) - 1, out=bins)
+        if not inside.all():
+            bins[~inside] = -1
+        return bins
 
 
 @dataclass

@@ -17,6 +17,7 @@ Layouts understood:
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,11 +83,18 @@ class HpxGeometry:
 
     def pixels(self, longitude: np.ndarray, latitude: np.ndarray) -> np.ndarray:
         """Pixel numbers of directions in degrees, in this frame; NaN directions give -1."""
-        theta = np.radians(90.0 - np.asarray(latitude, "f8"))
-        angles = np.stack([theta, np.radians(np.asarray(longitude, "f8"))], axis=-1)
-        good = np.isfinite(angles).all(axis=-1) & (theta >= 0) & (theta <= np.pi)
-        if good.all():
+        latitude = np.asarray(latitude, "f8")
+        angles = np.empty((*latitude.shape, 2))
+        np.subtract(90.0, latitude, out=angles[..., 0])
+        angles[..., 1] = longitude
+        angles *= math.pi / 180.0
+        theta = angles[..., 0]
+        # comparisons with NaN are false
+        if angles.size == 0 or (
+            theta.min() >= 0 and theta.max() <= math.pi and np.isfinite(angles[..., 1].sum())
+        ):
             return self.base.ang2pix(angles)
+        good = np.isfinite(angles).all(axis=-1) & (theta >= 0) & (theta <= math.pi)
         found = np.full(theta.shape, -1, "i8")
         found[good] = self.base.ang2pix(np.ascontiguousarray(angles[good]))
         return found
