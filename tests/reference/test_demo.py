@@ -51,7 +51,7 @@ def test_containment_radii(caldb, partition, r68, r95):
         curve = shape.containment(grid[:, None])
         for probability, limit in ((0.68, r68), (0.95, r95)):
             radius = [np.interp(probability, column, grid) for column in curve.T]
-            place = int(np.flatnonzero(fit_irfs.PROBABILITIES == probability)[0])
+            place = int(np.flatnonzero(probability == fit_irfs.PROBABILITIES)[0])
             assert rms(np.array(radius) / flight[:, place] - 1) < limit, (name, probability)
 
 
