@@ -54,8 +54,15 @@ def run(options: argparse.Namespace) -> int:
     with order.open("w", encoding="utf-8") as stream:
         write_job_order(job_order(report.analysis), stream)
     total = count_jobs(plan_of(report.analysis))
+    scratch = report.analysis.file.scratch
     status, log, outputs = run_workflow(
-        document("cwl/allsky.cwl"), order, directory, max(1, options.jobs), total, flags
+        document("cwl/allsky.cwl"),
+        order,
+        directory,
+        max(1, options.jobs),
+        total,
+        flags,
+        options.analysis.resolve().parent / scratch if scratch else None,
     )
     if status != 0:
         return _explain(status, log, directory)

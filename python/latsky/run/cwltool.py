@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -35,16 +36,19 @@ def run_workflow(
     jobs: int,
     total: int,
     flags: Sequence[str] = (),
+    scratch: Path | None = None,
 ) -> tuple[int, RunLog, dict[str, Any]]:
     """Run ``workflow`` with ``jobs`` jobs at a time; exit status, log and output object.
 
     Writes ``engine.log`` and ``outputs.json`` into ``directory``; output files go to its
-    ``.outputs``, intermediate ones to ``.scratch``, which is removed after success. Raises
-    InputError for flags that cannot work.
+    ``.outputs``, intermediate ones to ``.scratch`` (or below ``scratch``), which is removed after
+    success. Raises InputError for flags that cannot work.
     """
     check_flags(flags)
     environment = job_environment()
-    scratch = directory / ".scratch"
+    scratch = directory / ".scratch" if scratch is None else scratch / f"latsky-{os.getpid()}"
+    for leftover in (directory / ".scratch", directory / ".outputs"):
+        shutil.rmtree(leftover, ignore_errors=True)
     scratch.mkdir(parents=True, exist_ok=True)
     command = [
         str(script("cwltool")),
