@@ -12,6 +12,7 @@ from latsky.embedded.main import main
 from latsky.fits import dates
 from latsky.fits.core import FitsFile, FitsWriter
 from latsky.fits.hpx import read_counts_cube
+from latsky.steps.coadd import coadd
 
 pytestmark = pytest.mark.reference
 
@@ -96,6 +97,44 @@ def test_counts_cube_of_the_week(reference: Path, tmp_path: Path, component: str
                 f.lstrip("1") for f in other.columns.formats
             ]
             assert one.columns.units == other.columns.units
+
+
+QUALITY = "(DATA_QUAL>0)&&(LAT_CONFIG==1)"
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_week_from_event_files_to_sum(reference: Path, tmp_path: Path, component: str) -> None:
+    """As the workflow does it: select, filter by time and bin each file, then add the cubes."""
+    low, high, bins, order, mask, zmax = COMPONENTS[component]
+    week = reference / "week" / "events"
+    energies = [f"emin={10**low!r}", f"emax={10**high!r}"]
+    parts = []
+    for number in range(3):
+        chosen, good = tmp_path / f"select_{number}.fits", tmp_path / f"good_{number}.fits"
+        parts.append(tmp_path / f"ccube_{number}.fits")
+        select = [f"infile={week / f'week_ft1_{number}.fits.gz'}", f"outfile={chosen}", *energies]
+        spacecraft = f"scfile={week / 'lat_spacecraft_weekly_w323_p202_v001.fits.gz'}"
+        times = [f"evfile={chosen}", f"outfile={good}", spacecraft, "roicut=no"]
+        grid = ["algorithm=HEALPIX", "coordsys=GAL", f"hpx_order={order}", f"enumbins={bins}"]
+        for command in (
+            ["gtselect", *select, f"zmax={zmax}", "evclass=128", f"evtype={mask}", "chatter=0"],
+            ["gtmktime", *times, f"filter={QUALITY}", "chatter=0"],
+            ["gtbin", f"evfile={good}", f"outfile={parts[-1]}", *energies, *grid, "chatter=0"],
+        ):
+            assert main(command) == 0
+    coadd(parts, tmp_path / "sum.fits")
+    cube = read_counts_cube(tmp_path / "sum.fits")
+    expected = read_counts_cube(reference / "week" / "expected" / f"ccube_{component}.fits.gz")
+    assert cube.geometry == expected.geometry
+    assert np.array_equal(cube.counts, expected.counts)
+    assert np.array_equal(cube.edges, expected.edges)
+    for column in ("START", "STOP"):
+        assert np.allclose(cube.gti[column], expected.gti[column], rtol=0, atol=1e-6)
+    assert cube.gti.header["EXPOSURE"] == pytest.approx(expected.gti.header["EXPOSURE"], rel=1e-9)
+    cuts = [f"{stem}{n}" for stem in ("DSTYP", "DSUNI", "DSVAL", "DSREF") for n in range(1, 6)]
+    for key in ("NDSKEYS", *cuts):
+        assert cube.primary.get(key) == expected.primary.get(key), key
+        assert cube.header.get(key) == expected.primary.get(key), key
 
 
 def test_2fhl_all_sky(reference: Path, tmp_path: Path) -> None:
