@@ -59,6 +59,7 @@ def write_spacecraft(path, start=START - 60, stop=START + 3 * DAY, leave_out=())
         for name in names
         if name not in leave_out
     ]
+    columns += [Column(name, np.ones(2, "i2")) for name in ("DATA_QUAL", "LAT_CONFIG")]
     with FitsWriter(path) as file:
         file.table("SC_DATA", columns, Header([("TSTART", start, ""), ("TSTOP", stop, "")]))
 
@@ -96,6 +97,25 @@ def test_filter_silences_the_warning(week):
     assert [
         str(w) for w in check_analysis(week / "a.yaml").warnings if "no time filter" in str(w)
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("DATA_QUAL>0 && ROCK_ANGEL<52", "ROCK_ANGEL"),
+        ("(DATA_QUAL>0", "DATA_QUAL>0"),
+        ("DATA_QUAL+1", "is not true or false"),
+    ],
+)
+def test_filter_that_cannot_be_evaluated(week, expression, message):
+    (week / "config").mkdir()
+    (week / "config/mktime_filters.yaml").write_text(
+        f"selections:\n  good: '{expression}'\n  unused: '((('\n"
+    )
+    (week / "b.yaml").write_text(BINNING.replace("zmax", "mktimefilters: good, zmax"))
+    assert len(found(week)) == 1
+    assert found(week)[0].startswith("config/mktime_filters.yaml:2: selections.good: ")
+    assert message in found(week)[0]
 
 
 def test_spacecraft_data_end_early(week):

@@ -27,6 +27,7 @@ class Report:
 def check_analysis(path: Path) -> Report:
     """Read everything that a master file names and check it; never raises for a mistake in it."""
     from latsky.check.events import check_events
+    from latsky.check.filters import check_filters
     from latsky.check.responses import check_responses
     from latsky.check.templates import check_templates
 
@@ -43,7 +44,7 @@ def check_analysis(path: Path) -> Report:
             report.cuts = cuts or []
         if report.cuts:
             report.warnings.extend(odd_components(analysis, report.cuts))
-        for check in (check_events, check_responses, check_templates):
+        for check in (check_events, check_filters, check_responses, check_templates):
             found, odd = check(analysis, report.cuts)
             problems.found.extend(found)
             report.warnings.extend(odd)
