@@ -168,12 +168,23 @@ def add_theta_phi(
     tangents = np.empty(n_phi)
     for k in range(n_phi):
         tangents[k] = math.tan(math.pi / 4 * k / n_phi)
+    theta = np.empty(size, np.int32)
+    cosine = np.empty(size)
+    tangent = np.empty(size)
+    height = np.empty(size)
     for block in range(first, stop):
         begin = block * size
+        px = pixels[0, begin : begin + size]
+        py = pixels[1, begin : begin + size]
+        pz = pixels[2, begin : begin + size]
+        sums = out[begin : begin + size]
+        bx, by, bz = blocks[0, block], blocks[1, block], blocks[2, block]
         for row in range(len(weight)):
+            ax, ay, az = axes[row, 2, 0], axes[row, 2, 1], axes[row, 2, 2]
+            zx, zy, zz = zenith[row, 0], zenith[row, 1], zenith[row, 2]
             view = _view(
-                _dot(blocks[:, block], axes[row, 2]),
-                _dot(blocks[:, block], zenith[row]),
+                bx * ax + by * ay + bz * az,
+                bx * zx + by * zy + bz * zz,
                 radius[0, block],
                 radius[1, block],
                 zenith_low,
@@ -181,22 +192,25 @@ def add_theta_phi(
             )
             if view == 0:
                 continue
+            ux, uy, uz = axes[row, 0, 0], axes[row, 0, 1], axes[row, 0, 2]
+            vx, vy, vz = axes[row, 1, 0], axes[row, 1, 1], axes[row, 1, 2]
             plain, weighted = weight[row, 0], weight[row, 1]
-            for pixel in range(begin, begin + size):
-                direction = pixels[:, pixel]
-                cosine = _dot(axes[row, 2], direction)
-                if cosine <= 0.0:
+            for i in range(size):
+                cosine[i] = ax * px[i] + ay * py[i] + az * pz[i]
+                theta[i] = np.int32(math.sqrt(max(0.0, 1.0 - cosine[i])) * bins)
+                x = abs(ux * px[i] + uy * py[i] + uz * pz[i])
+                y = abs(vx * px[i] + vy * py[i] + vz * pz[i])
+                # a pixel on the axis itself has no azimuth: any bin will do
+                tangent[i] = min(x, y) / max(x, y, 1e-300)
+                height[i] = px[i] * zx + py[i] * zy + pz[i] * zz
+            for i in range(size):
+                if cosine[i] <= 0.0:
                     continue
-                if view == 1:
-                    height = _dot(direction, zenith[row])
-                    if height <= zenith_low or height >= zenith_high:
-                        continue
-                theta = min(int(math.sqrt(max(0.0, 1.0 - cosine)) * bins), bins - 1)
-                x = abs(_dot(axes[row, 0], direction))
-                y = abs(_dot(axes[row, 1], direction))
-                tangent = min(x, y) / max(x, y) if x > 0.0 or y > 0.0 else 0.0
-                phi = n_phi - 1
-                while tangent < tangents[phi]:
-                    phi -= 1
-                out[pixel, phi, theta, 0] += plain
-                out[pixel, phi, theta, 1] += weighted
+                if view == 1 and (height[i] <= zenith_low or height[i] >= zenith_high):
+                    continue
+                at = min(theta[i], np.int32(bins - 1))
+                phi = 0
+                for k in range(1, n_phi):
+                    phi += tangent[i] >= tangents[k]
+                sums[i, phi, at, 0] += plain
+                sums[i, phi, at, 1] += weighted
