@@ -26,6 +26,7 @@ class Report:
 
 def check_analysis(path: Path) -> Report:
     """Read everything that a master file names and check it; never raises for a mistake in it."""
+    from latsky.check.catalogs import check_catalogs
     from latsky.check.events import check_events
     from latsky.check.filters import check_filters
     from latsky.check.responses import check_responses
@@ -44,7 +45,8 @@ def check_analysis(path: Path) -> Report:
             report.cuts = cuts or []
         if report.cuts:
             report.warnings.extend(odd_components(analysis, report.cuts))
-        for check in (check_events, check_filters, check_responses, check_templates):
+        checks = (check_events, check_filters, check_responses, check_templates, check_catalogs)
+        for check in checks:
             found, odd = check(analysis, report.cuts)
             problems.found.extend(found)
             report.warnings.extend(odd)
