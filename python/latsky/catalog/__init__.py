@@ -1,0 +1,1 @@
+"""Source catalogues: reading them, selecting sources by rule."""
