@@ -393,6 +393,23 @@ def test_bad_event_files(tmp_path: Path) -> None:
     assert not (tmp_path / "c.fits").exists()
 
 
+@pytest.mark.parametrize("algorithm", ["HEALPIX", "CCUBE"])
+def test_full_disk(tmp_path: Path, algorithm: str) -> None:
+    events = event_file(tmp_path / "ft1.fits", *random_sky(50))
+    code = (
+        "import resource, sys; from latsky.embedded.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    grid = ["nxpix=50", "nypix=50", "binsz=1", "xref=0", "yref=0", "enumbins=3"]
+    files = [f"evfile={events}", f"outfile={tmp_path / 'c.fits'}", f"algorithm={algorithm}"]
+    command = [sys.executable, "-c", code, "gtbin", *files, *grid]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("gtbin: error:") and done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["ft1.fits"]
+
+
 def test_no_such_projection(tmp_path: Path) -> None:
     events = event_file(tmp_path / "ft1.fits", *random_sky(10))
     for projection in ("XYZ", "MOLL"):

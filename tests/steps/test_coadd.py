@@ -269,6 +269,36 @@ def test_memory_is_of_one_cube(tmp_path: Path) -> None:
     assert read_counts_cube(tmp_path / "sum.fits").counts.sum() == 6 * counts.size
 
 
+def test_full_disk(tmp_path: Path) -> None:
+    """A file that cannot be written to its end leaves nothing behind."""
+    one = cube(tmp_path / "a.fits", random_counts(1), [(0.0, 10.0)])
+    code = (
+        "import resource, sys; from latsky.steps.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "coadd", "-o", str(tmp_path / "sum.fits"), str(one)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("latsky-step coadd: error:") and done.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["a.fits"]
+
+
+@pytest.mark.reference
+def test_dates_of_the_real_gtbin_are_mended(reference: Path, tmp_path: Path) -> None:
+    """It gives the last file's dates to a cube of three files; good time tells the truth."""
+    path = reference / "week" / "expected" / "ccube_E1_PSF23.fits.gz"
+    assert read_counts_cube(path).primary["DATE-OBS"].startswith("2014-08-11")
+    assert coadd([path], tmp_path / "sum.fits") == 29292
+    found = read_counts_cube(tmp_path / "sum.fits")
+    assert np.array_equal(found.counts, read_counts_cube(path).counts)
+    with fits.open(tmp_path / "sum.fits") as file:
+        for hdu in file:
+            assert hdu.header["DATE-OBS"] == "2014-08-07T01:15:00.0000"
+            assert hdu.header["DATE-END"] == "2014-08-14T01:10:00.0000"
+        assert file["GTI"].header["TSTART"] == 429066903.0
+
+
 @pytest.mark.reference
 def test_split_week_is_the_whole_week(reference: Path, tmp_path: Path) -> None:
     """gtbin of each file and their sum equal gtbin of all three files."""

@@ -287,10 +287,11 @@ def bin_healpix(
             spread[1] = max(spread[1], float(energy.max()))
         np.add.at(flat, where if good.all() else where[good], one)
 
-    seen = read_events(files, (names.energy, *directions), consume, names.events)
-    if bins is None:
-        bins = _whole_range(spread, seen)
+    # the output first: where it cannot be written there is nothing to wait for
     with FitsWriter(outfile, clobber=clobber) as writer:
+        seen = read_events(files, (names.energy, *directions), consume, names.events)
+        if bins is None:
+            bins = _whole_range(spread, seen)
         writer.primary(_primary_header(seen, outfile))
         write_skymap(
             writer,
@@ -426,7 +427,6 @@ def bin_wcs(
         column, row = (x[good] - 0.5).astype("i8"), (y[good] - 0.5).astype("i8")
         np.add.at(flat, (plane[good] * grid.ny + row) * grid.nx + column, one)
 
-    seen = read_events(files, (names.energy, names.ra, names.dec), consume, names.events)
     header = grid.keywords()
     if bins is not None:
         header.append("CTYPE3", "Energy", "axis of energy bins: see EBOUNDS")
@@ -434,8 +434,9 @@ def bin_wcs(
         header.append("CRVAL3", float(bins.low[0]), "start of the first bin")
         header.append("CDELT3", float(bins.high[0] - bins.low[0]), "width of the first bin")
         header.append("CUNIT3", "MeV", "unit of the axis")
-    header.update(_primary_header(seen, outfile))
     with FitsWriter(outfile, clobber=clobber) as writer:
+        seen = read_events(files, (names.energy, names.ra, names.dec), consume, names.events)
+        header.update(_primary_header(seen, outfile))
         writer.primary(header, counts if bins is not None else counts[0])
         _write_tables(writer, seen, bins, spacecraft, names)
     return seen.events, int(counts.sum())

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -151,7 +151,6 @@ def coadd(files: Sequence[Path], output: Path, *, clobber: bool = True) -> float
     problems.raise_any()
     check(cubes)
     first = cubes[0]
-    total = _added(cubes)
     intervals = gti.merge(*(cube.good_time.intervals for cube in cubes))
     tstart = min(cube.span[0] for cube in cubes)
     tstop = max(cube.span[1] for cube in cubes)
@@ -163,6 +162,8 @@ def coadd(files: Sequence[Path], output: Path, *, clobber: bool = True) -> float
         for key in ("EXPOSURE", "LIVETIME"):
             if all(isinstance(each.get(key), int | float) for each in headers):
                 header.set(key, float(sum(each[key] for each in headers)))
+            else:
+                header.remove(key)
         for key, value in (("ONTIME", gti.total(intervals)), ("TELAPSE", tstop - tstart)):
             if key in header:
                 header.set(key, value)
@@ -175,6 +176,7 @@ def coadd(files: Sequence[Path], output: Path, *, clobber: bool = True) -> float
         primary.append("HISTORY", f"{'   and' if number else 'sum of'} {cube.path.name}")
     dss.write(primary, first.cuts)
     with FitsWriter(output, clobber=clobber) as writer:
+        total = _added(cubes)
         if first.hpx is None:
             writer.primary(primary, total)
         else:
@@ -186,7 +188,10 @@ def coadd(files: Sequence[Path], output: Path, *, clobber: bool = True) -> float
                 writer, "SKYMAP", first.hpx.geometry, total, header=dss.write(header, first.cuts)
             )
         if first.energies is not None:
-            copy_table(writer, first.energies)
+            energies = first.energies.header.copy()
+            if "DATE-OBS" in energies:
+                dates.date_keywords(energies, tstart, tstop)
+            copy_table(writer, replace(first.energies, header=energies))
         header = joined([cube.good_time.header for cube in cubes])
         header.remove("HISTORY")
         gti.write(writer, intervals, header)
