@@ -19,6 +19,7 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)  ## make a synthetic sky and analyse it
 	$(BIN)/latsky demo $(DEMO)
 	$(BIN)/latsky run $(DEMO)/analysis.yaml
+	@echo 'next: source $(VENV)/bin/activate, then for an analysis of your own: latsky init DIRECTORY'
 
 test: $(STAMP)  ## all tests; those on reference data where LATSKY_REFERENCE has it
 	$(BIN)/pytest -q -n 2 --dist loadscope
@@ -32,7 +33,7 @@ docs: $(STAMP)  ## pages of the tools, from the CWL
 	$(BIN)/python docs/generate.py
 
 bench: $(STAMP)  ## time and memory of the commands
-	$(BIN)/python -m benchmarks
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
 
 clean:  ## remove what was made
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .ruff_cache
