@@ -28,6 +28,20 @@ def test_made_once_then_left_alone(tmp_path, capsys):
     assert settings_of(place).seed == 2
 
 
+def test_one_that_was_interrupted_is_made_again(tmp_path, monkeypatch):
+    place = tmp_path / "demo"
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("latsky.demo.make.simulate", killed)
+        assert main(["demo", str(place), "--days", "0.1"]) == 130
+    assert settings_of(place) is None and (place / "gasmap").is_dir()
+    assert main(["demo", str(place), "--days", "0.1"]) == 0
+    assert settings_of(place) == Settings(days=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -22,7 +22,7 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the demonstration, unless it is there already."""
-    from latsky.demo.make import Settings, make_demo, settings_of
+    from latsky.demo.make import Settings, is_unfinished, make_demo, settings_of
 
     root: Path = options.directory
     settings = Settings(options.days, options.seed, options.event_files)
@@ -33,7 +33,8 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if root.exists() and not root.is_dir():
         raise InputError("exists and is not a directory", file=root)
-    if root.is_dir() and any(root.iterdir()) and not options.clobber:
+    replace = options.clobber or is_unfinished(root)
+    if root.is_dir() and any(root.iterdir()) and not replace:
         what = "a demonstration with other settings" if present else "something else"
         raise InputError(f"holds {what}; give --clobber to replace it", file=root)
     began = time.monotonic()

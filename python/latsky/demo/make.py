@@ -23,6 +23,9 @@ START = 429066900.0
 """MET of the first second, in August 2014"""
 IRFS = "P8R3_SOURCE_V3"
 TRUTH = "truth.json"
+"""written last"""
+UNFINISHED = ".unfinished"
+"""marks a directory whose making was not finished"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def make_demo(
     if not 1 <= settings.event_files <= 99:
         raise InputError(f"{settings.event_files} event files: between 1 and 99", key="event_files")
     (root / "events").mkdir(parents=True, exist_ok=True)
+    (root / UNFINISHED).touch()
     (root / TRUTH).unlink(missing_ok=True)
     progress("instrument response")
     write_caldb(root / "caldb")
@@ -88,6 +92,7 @@ def make_demo(
     )
     truth = _truth(sky, settings, made, events, names)
     (root / TRUTH).write_text(json.dumps(truth, indent=1) + "\n")
+    (root / UNFINISHED).unlink()
     return made
 
 
@@ -159,7 +164,14 @@ def _source_truth(source: Source) -> dict[str, object]:
 
 def settings_of(root: Path) -> Settings | None:
     """Settings of a complete demonstration in a directory, None when there is none."""
+    if is_unfinished(root):
+        return None
     try:
         return Settings(**json.loads((root / TRUTH).read_text())["settings"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_unfinished(root: Path) -> bool:
+    """Whether a demonstration was begun in a directory and not finished."""
+    return (root / UNFINISHED).exists()
