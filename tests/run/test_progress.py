@@ -1,12 +1,15 @@
 """What is read from the log of a runner."""
 
 import io
+import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from latsky.errors import InputError
 from latsky.plan import Plan
-from latsky.run.cwltool import check_flags
+from latsky.run.cwltool import check_flags, stop
 from latsky.run.products import file_outputs
 from latsky.run.progress import RunLog, count_jobs, follow
 
@@ -87,3 +90,18 @@ def test_outputs_are_filed(tmp_path):
     }
     assert not made.exists()
     assert (tmp_path / "lt_cubes" / "lt.fits").read_text() == "lt.fits"
+
+
+def test_a_runner_that_will_not_stop_is_ended_with_its_jobs():
+    engine = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; sleep 60 & echo $!; wait; sleep 60"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    job = int(engine.stdout.readline())
+    stop(engine, patience=0.3)
+    assert engine.returncode == -signal.SIGKILL
+    engine.stdout.close()
+    state = Path(f"/proc/{job}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"

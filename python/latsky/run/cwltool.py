@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +78,26 @@ def run_workflow(
             text=True,
             encoding="utf-8",
             errors="replace",
+            start_new_session=True,
         ) as engine,
     ):
         try:
             log = follow(engine.stderr, total, log_file)
             status = engine.wait()
         except BaseException:
-            engine.terminate()
+            stop(engine)
             raise
     if status != 0:
         return status, log, {}
     shutil.rmtree(scratch, ignore_errors=True)
     return status, log, json.loads(outputs.read_text(encoding="utf-8"))
+
+
+def stop(engine: subprocess.Popen[str], patience: float = 5.0) -> None:
+    """End a runner and all its jobs: ask first, insist after ``patience`` seconds."""
+    for demand in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(engine.pid, demand)
+        with suppress(subprocess.TimeoutExpired):
+            engine.wait(patience)
+            return
