@@ -60,12 +60,14 @@ class Rates:
     """seconds for a pixel of a plane of an exposure cube"""
     map_bytes_s: float
     """bytes of map read or written in a second"""
+    dispatch_s: float
+    """seconds that a CWL engine needs for a job besides, starting a container included"""
 
 
-FERMITOOLS = Rates("fermitools", 2.0, 20e6, 1.35e-3, 1.1e-5, 50e6)
+FERMITOOLS = Rates("fermitools", 2.0, 20e6, 1.35e-3, 1.1e-5, 50e6, 3.0)
 """livetime and exposure as measured with release 2.4.0 on a week of data; the rest assumed"""
-EMBEDDED = Rates("embedded", 0.3, 80e6, 1.5e-4, 5.5e-7, 200e6)
-"""livetime and tables as measured on a week of data; exposure 20 times that of the Fermitools"""
+EMBEDDED = Rates("embedded", 0.3, 80e6, 1.5e-4, 2e-7, 200e6, 1.0)
+"""as measured on a week of data with cwltool; map bytes assumed"""
 RATES = {rates.name: rates for rates in (FERMITOOLS, EMBEDDED)}
 
 

@@ -16,8 +16,6 @@ from latsky.plan import Plan, PlanOptions, make_plan
 if TYPE_CHECKING:
     from rich.table import Table
 
-DISPATCH_S = 2.0
-"""seconds an engine needs to start a job, CWL and container included"""
 GZIP_RATIO = 2.5
 """bytes of an event table over its gzipped size"""
 DAY_S = 86400.0
@@ -222,7 +220,7 @@ def closing(
     days = volume.span_s * n_batches / DAY_S
     products = sum(step.product_bytes for step in steps if step.step in kept)
     cpu = sum(step.cpu_s for step in steps)
-    wall = (cpu + DISPATCH_S * sum(step.jobs for step in steps)) / jobs
+    wall = (cpu + rates.dispatch_s * sum(step.jobs for step in steps)) / jobs
     return "\n".join(
         (
             f"{len(analysis.event_files)} event files ({_size(volume.table_bytes * n_batches)}, "
