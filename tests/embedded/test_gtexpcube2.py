@@ -281,6 +281,7 @@ def failure(capsys: pytest.CaptureFixture, place: Path, *arguments: str) -> str:
         (("enumbins=0",), "enumbins"),
         (("cmap=none",), "nxpix: required"),
         (("cmap=absent.fits",), "absent.fits"),
+        (("outfile=absent/x.fits",), "no such directory"),
     ],
 )
 def test_wrong_parameters(

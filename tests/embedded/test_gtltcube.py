@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import healpy
-import livetime_files as files
 import numpy as np
 import pytest
 
+import livetime_files as files
 from latsky.embedded import gtltcube
 from latsky.embedded.main import main
 from latsky.fits.core import FitsFile
@@ -268,3 +268,11 @@ def test_existing_output_without_clobber(
     assert main(["gtltcube", *given, "binsz=30", "clobber=no"]) == 2
     assert path.read_bytes() == before
     assert "exists" in capsys.readouterr().err
+
+
+def test_no_directory_for_the_output(
+    tmp_path: Path, columns: dict, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found before the work, not after."""
+    monkeypatch.setattr(gtltcube, "make_livetime_cube", lambda *args, **more: pytest.fail())
+    assert "no such directory" in failure(capsys, tmp_path, f"outfile={tmp_path}/absent/x.fits")

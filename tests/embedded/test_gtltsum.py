@@ -1,5 +1,7 @@
 """gtltsum: sums, and what it refuses."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,3 +126,18 @@ def test_not_a_livetime_cube(tmp_path: Path, capsys: pytest.CaptureFixture) -> N
     assert "truncated" in capsys.readouterr().err
     assert main(["gtltsum", f"infile1={tmp_path}/none.fits", f"outfile={tmp_path}/sum.fits"]) == 2
     assert "No such file" in capsys.readouterr().err
+
+
+def test_full_disk(tmp_path: Path, parts: list[LivetimeCube]) -> None:
+    code = (
+        "import resource, sys; from latsky.embedded.main import main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    files = [f"infile1={tmp_path}/0.fits", f"outfile={tmp_path}/sum.fits"]
+    command = [sys.executable, "-c", code, "gtltsum", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("gtltsum: error:")
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.fits", "1.fits", "2.fits"]

@@ -318,34 +318,22 @@ def run(values: SimpleNamespace) -> None:
     cube = read_livetime_cube(values.infile, values.table)
     if counts is not None:
         _need_same_times(counts, cube, Path(values.infile))
-    by_phi = cube.bins.n_phi > 0 and not values.ignorephi
-    weights = exp.bin_weights(
-        response,
-        energies,
-        cube.bins,
-        by_phi=by_phi,
-        inclination=exp.Inclination(values.thmin, values.thmax),
-    )
-    try:
-        exposure = exp.exposure_of_pixels(cube, weights, by_phi=by_phi)
-    except InputError as error:
-        raise InputError(error.message, file=values.infile, key=error.key) from None
-    from_name = values.irfs.upper() != "CALDB"
-    common = Header([("TELESCOP", "GLAST", ""), ("INSTRUME", "LAT", "")])
-    dates.date_keywords(common, cube.tstart, cube.tstop)
-    common.set("CREATOR", dates.creator("gtexpcube2"), "software that made this file")
-    cuts = output_cuts(cube, counts, response, from_name=from_name)
     with FitsWriter(values.outfile, clobber=values.clobber) as writer:
+        exposure = _exposure(values, cube, response, energies)
+        common = Header([("TELESCOP", "GLAST", ""), ("INSTRUME", "LAT", "")])
+        dates.date_keywords(common, cube.tstart, cube.tstop)
+        common.set("CREATOR", dates.creator("gtexpcube2"), "software that made this file")
+        from_name = values.irfs.upper() != "CALDB"
+        cuts = output_cuts(cube, counts, response, from_name=from_name)
         if isinstance(geometry, HpxGeometry):
             writer.primary(dss.write(common.copy(), cuts))
-            planes = exp.healpix_exposure(cube, exposure, geometry)
             header = common.copy()
             header.set("HPX_CONV", "FGST_BEXPCUBE", "convention of the columns")
             write_skymap(
                 writer,
                 "HPXEXPOSURES",
                 geometry,
-                planes,
+                exp.healpix_exposure(cube, exposure, geometry),
                 prefix="ENERGY",
                 header=header,
                 unit="cm2 s",
@@ -356,6 +344,18 @@ def run(values: SimpleNamespace) -> None:
             writer.primary(header, wcs_exposure(cube, exposure, geometry))
         write_energies(writer, energies, common)
         gti.write(writer, cube.intervals, common)
+
+
+def _exposure(
+    values: SimpleNamespace, cube: LivetimeCube, response: Response, energies: np.ndarray
+) -> np.ndarray:
+    by_phi = cube.bins.n_phi > 0 and not values.ignorephi
+    inclination = exp.Inclination(values.thmin, values.thmax)
+    weights = exp.bin_weights(response, energies, cube.bins, by_phi=by_phi, inclination=inclination)
+    try:
+        return exp.exposure_of_pixels(cube, weights, by_phi=by_phi)
+    except InputError as error:
+        raise InputError(error.message, file=values.infile, key=error.key) from None
 
 
 COMMAND = Command(

@@ -15,9 +15,9 @@ import numpy as np
 from latsky.embedded.parameters import Command, Parameter, expand_list, is_none
 from latsky.errors import InputError
 from latsky.fits import dss, gti, spacecraft
-from latsky.fits.core import FitsFile
+from latsky.fits.core import FitsFile, FitsWriter
 from latsky.fits.hpx import HpxGeometry
-from latsky.fits.livetime import AngleBins, LivetimeCube, nside_for, write_livetime_cube
+from latsky.fits.livetime import AngleBins, LivetimeCube, nside_for, put_livetime_cube
 
 _COLUMNS = ("START", "STOP", "LIVETIME", "RA_SCZ", "DEC_SCZ", "RA_ZENITH", "DEC_ZENITH")
 _X_COLUMNS = ("RA_SCX", "DEC_SCX")
@@ -254,19 +254,19 @@ def run(values: SimpleNamespace) -> None:
     intervals = good_time(events, values.evtable, values.tmin, values.tmax)
     if len(intervals) == 0:
         raise InputError("no good time", file=events[0], key="GTI")
-    cube = make_livetime_cube(
-        expand_list(values.scfile, "scfile"),
-        intervals,
-        dcostheta=values.dcostheta,
-        pixel_size=values.binsz,
-        phi_bins=values.phibins,
-        zmin=values.zmin,
-        zmax=values.zmax,
-        table=values.sctable,
-    )
-    write_livetime_cube(
-        values.outfile, cube, "gtltcube", clobber=values.clobber, version=values.file_version
-    )
+    spacecraft_files = expand_list(values.scfile, "scfile")
+    with FitsWriter(values.outfile, clobber=values.clobber) as writer:
+        cube = make_livetime_cube(
+            spacecraft_files,
+            intervals,
+            dcostheta=values.dcostheta,
+            pixel_size=values.binsz,
+            phi_bins=values.phibins,
+            zmin=values.zmin,
+            zmax=values.zmax,
+            table=values.sctable,
+        )
+        put_livetime_cube(writer, cube, "gtltcube", version=values.file_version)
 
 
 COMMAND = Command(

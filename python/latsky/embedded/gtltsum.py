@@ -12,7 +12,8 @@ import numpy as np
 from latsky.embedded.parameters import Command, Parameter, expand_list, is_none
 from latsky.errors import InputError
 from latsky.fits import gti
-from latsky.fits.livetime import LivetimeCube, read_livetime_cube, write_livetime_cube
+from latsky.fits.core import FitsWriter
+from latsky.fits.livetime import LivetimeCube, put_livetime_cube, read_livetime_cube
 
 
 def _need_same(first: LivetimeCube, other: LivetimeCube, path: Path, reference: Path) -> None:
@@ -80,8 +81,8 @@ def run(values: SimpleNamespace) -> None:
     paths = expand_list(values.infile1, "infile1")
     if not is_none(values.infile2):
         paths += expand_list(values.infile2, "infile2")
-    cube = sum_livetime_cubes(paths, values.table)
-    write_livetime_cube(values.outfile, cube, "gtltsum", clobber=values.clobber)
+    with FitsWriter(values.outfile, clobber=values.clobber) as writer:
+        put_livetime_cube(writer, sum_livetime_cubes(paths, values.table), "gtltsum")
 
 
 COMMAND = Command(

@@ -208,8 +208,16 @@ def write_livetime_cube(
     version: str = "1",
 ) -> None:
     """Write a livetime cube as gtltcube does; ``tool`` names the command for CREATOR."""
+    with FitsWriter(path, clobber=clobber) as writer:
+        put_livetime_cube(writer, cube, tool, version=version)
+
+
+def put_livetime_cube(
+    writer: FitsWriter, cube: LivetimeCube, tool: str, *, version: str = "1"
+) -> None:
+    """The HDUs of a livetime cube, into an open file; see ``write_livetime_cube``."""
     primary = dates.date_keywords(_frame_keywords(Header()), cube.tstart, cube.tstop)
-    primary.set("FILENAME", Path(path).name, "name of this file")
+    primary.set("FILENAME", writer.path.name, "name of this file")
     primary.set("CREATOR", dates.creator(tool), "software that made this file")
     primary.set("VERSION", version, "release version of the file")
     common = dates.date_keywords(_frame_keywords(Header()), cube.tstart, cube.tstop)
@@ -227,20 +235,19 @@ def write_livetime_cube(
     dss.write(header, cube.cuts)
     longitude, latitude = cube.geometry.centres()
     edges = cube.bins.cos_edges.astype("f4")
-    with FitsWriter(path, clobber=clobber) as writer:
-        writer.primary(primary)
-        for name, values in ((EXPOSURE, cube.values), (WEIGHTED, cube.weighted_values)):
-            if values is None:
-                continue
-            columns = [
-                Column("COSBINS", values.astype("f4", copy=False), "s"),
-                Column("RA", longitude.astype("f4"), "deg", comment="centre of the pixel"),
-                Column("DEC", latitude.astype("f4"), "deg", comment="centre of the pixel"),
-            ]
-            writer.table(name, columns, header)
-        bounds = [
-            Column("CTHETA_MIN", edges[1:], comment="lower edge of the bin"),
-            Column("CTHETA_MAX", edges[:-1], comment="upper edge of the bin"),
+    writer.primary(primary)
+    for name, values in ((EXPOSURE, cube.values), (WEIGHTED, cube.weighted_values)):
+        if values is None:
+            continue
+        columns = [
+            Column("COSBINS", values.astype("f4", copy=False), "s"),
+            Column("RA", longitude.astype("f4"), "deg", comment="centre of the pixel"),
+            Column("DEC", latitude.astype("f4"), "deg", comment="centre of the pixel"),
         ]
-        writer.table("CTHETABOUNDS", bounds, common)
-        gti.write(writer, cube.intervals, common)
+        writer.table(name, columns, header)
+    bounds = [
+        Column("CTHETA_MIN", edges[1:], comment="lower edge of the bin"),
+        Column("CTHETA_MAX", edges[:-1], comment="upper edge of the bin"),
+    ]
+    writer.table("CTHETABOUNDS", bounds, common)
+    gti.write(writer, cube.intervals, common)
