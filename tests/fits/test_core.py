@@ -409,6 +409,57 @@ def test_other_files(path, content, message):
     assert caught.value.file == path
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            b"NAXIS1  =                    8",
+            b"NAXIS1  =                    x",
+            "T: .*NAXIS1|NAXIS1",
+        ),
+        (b"NAXIS2  = ", b"NAXIS9  = ", "NAXIS2: damaged header: missing"),
+        (
+            b"NAXIS2  =                    3",
+            b"NAXIS2  =                   -3",
+            "NAXIS2: .*negative",
+        ),
+        (b"TFORM1  = ", b"TFORM8  = ", "TFORM1: damaged header: missing"),
+        (b"TFORM1  = 'D ", b"TFORM1  = '? ", "TFORM1: unknown column format"),
+        (b"TFORM1  = 'D ", b"TFORM1  = '9D", "NAXIS1: columns do not fit"),
+        (b"TTYPE2  = 'B", b"TTYPE2  = 'A", "two columns are called A"),
+        (b"BITPIX  =                    8", b"BITPIX  =                    7", "BITPIX: .*7 bits"),
+    ],
+)
+def test_damaged_headers(path, old, new, message):
+    with FitsWriter(path) as writer:
+        writer.table("T", [Column("A", np.arange(3.0)), Column("B", np.ones(3))])
+    data = path.read_bytes()
+    assert data.count(old) >= 1
+    path.write_bytes(data.replace(old, new))
+    with pytest.raises(InputError, match=message) as caught:
+        read_table(path, "T")
+    assert caught.value.file == path
+
+
+def test_whatever_is_damaged_the_message_is_one_of_ours(path):
+    rng = np.random.default_rng(7)
+    with FitsWriter(path) as writer:
+        writer.table("T", [Column("A", np.arange(50.0)), Column("B", np.zeros((50, 2), "f4"))])
+    data = path.read_bytes()
+    told = 0
+    for _ in range(500):
+        damaged = bytearray(data)
+        # on a card that is not blank
+        place = int(rng.choice(np.flatnonzero(np.frombuffer(data, "u1") != 32)))
+        damaged[place] = rng.choice([32, 39, 45, 46, 48, 57, 65])
+        path.write_bytes(damaged)
+        try:
+            read_table(path, "T")
+        except InputError:
+            told += 1
+    assert told > 5
+
+
 def test_wrong_kind_of_hdu(path):
     with FitsWriter(path) as writer:
         writer.image("PICTURE", np.zeros((2, 2)))

@@ -77,7 +77,7 @@ _DEPTH = 32
 
 
 def _near(value: np.ndarray, target: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
-    return np.abs(np.subtract(value, target)) <= tolerance
+    return np.abs(np.subtract(value, target)) < tolerance
 
 
 def _real(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:

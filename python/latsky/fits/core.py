@@ -390,10 +390,23 @@ def without_directories(header: Header) -> Header:
     return out
 
 
+def _integer(header: Header, key: str, path: Path | None, default: int | None = None) -> int:
+    """A keyword that describes the layout. Raises InputError when it is missing or no integer."""
+    value = header.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool):
+        problem = "missing" if value is None else f"{value!r} is not an integer"
+        raise InputError(f"damaged header: {problem}", file=path, key=key)
+    if value < 0 and key != "BITPIX":
+        raise InputError(f"damaged header: {value} is negative", file=path, key=key)
+    return value
+
+
 def table_columns(header: Header, path: Path | None = None) -> tuple[list[ColumnInfo], np.dtype]:
     """Columns of a BINTABLE header and the structured type of one row."""
     columns, names, formats, offsets, offset = [], [], [], [], 0
-    for number in range(1, int(header["TFIELDS"]) + 1):
+    for number in range(1, _integer(header, "TFIELDS", path) + 1):
+        if f"TFORM{number}" not in header:
+            raise InputError("damaged header: missing", file=path, key=f"TFORM{number}")
         form = str(header[f"TFORM{number}"]).strip()
         name = str(header.get(f"TTYPE{number}", f"COL{number}")).strip()
         match = re.match(r"(\d*)([LXBIJKAEDCMPQ])", form)
@@ -434,9 +447,12 @@ def table_columns(header: Header, path: Path | None = None) -> tuple[list[Column
             formats.append((dtype, shape))
             offsets.append(offset)
         offset += size
-    width = int(header["NAXIS1"])
+    width = _integer(header, "NAXIS1", path)
     if offset > width:
         raise InputError("columns do not fit in the rows", file=path, key="NAXIS1")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two columns are called {twice}", file=path, key="TTYPE")
     layout = {"names": names, "formats": formats, "offsets": offsets, "itemsize": width}
     return columns, np.dtype(layout)
 
@@ -519,13 +535,13 @@ class FitsFile:
         start = self._stream.tell()
         self._headers.append(header)
         self._starts.append(start)
-        self._next = start + -(-_data_size(header) // BLOCK) * BLOCK
+        self._next = start + -(-_data_size(header, self.path) // BLOCK) * BLOCK
         return True
 
     def _check_end(self) -> None:
         """Raise InputError when the file ends within the data of its last HDU."""
         size = self._stream.tell() if self.compressed else os.fstat(self._raw.fileno()).st_size
-        if size < self._starts[-1] + _data_size(self._headers[-1]):
+        if size < self._starts[-1] + _data_size(self._headers[-1], self.path):
             name = self._headers[-1].get("EXTNAME", "PRIMARY")
             raise InputError(f"truncated FITS file (in {name})", file=self.path)
 
@@ -582,7 +598,7 @@ class FitsFile:
         Raises InputError when the file ends early.
         """
         header, _, dtype, start = self._table(hdu)
-        total, done = int(header["NAXIS2"]), first
+        total, done = _integer(header, "NAXIS2", self.path), first
         self._seek(start + first * dtype.itemsize)
         while done < total:
             count = min(chunk, total - done)
@@ -600,7 +616,7 @@ class FitsFile:
     def table(self, hdu: str | int) -> Table:
         """A whole table."""
         header, columns, dtype, start = self._table(hdu)
-        total = int(header["NAXIS2"])
+        total = _integer(header, "NAXIS2", self.path)
         rows = np.empty(0, dtype) if total == 0 else next(self.rows(hdu, total))
         heap = b""
         if int(header.get("PCOUNT", 0)):
@@ -612,7 +628,7 @@ class FitsFile:
     def data_blocks(self, hdu: str | int) -> Iterator[bytes]:
         """The data unit with its padding, in pieces of whole FITS blocks."""
         at = self.index(hdu)
-        left = -(-_data_size(self._headers[at]) // BLOCK) * BLOCK
+        left = -(-_data_size(self._headers[at], self.path) // BLOCK) * BLOCK
         self._seek(self._starts[at])
         while left:
             block = self._read(min(left, 360 * BLOCK))
@@ -633,7 +649,7 @@ class FitsFile:
         at = self.index(hdu)
         header = self._headers[at]
         naxis = int(header.get("NAXIS", 0))
-        if _data_size(header) == 0 or naxis == 0:
+        if _data_size(header, self.path) == 0 or naxis == 0:
             raise InputError(f"HDU {hdu} holds no image", file=self.path, key=str(hdu))
         shape = [int(header[f"NAXIS{n}"]) for n in range(naxis, 0, -1)]
         dtype = np.dtype(_PIXELS[int(header["BITPIX"])])
@@ -652,15 +668,19 @@ class FitsFile:
         return values if (scale, zero) == (1.0, 0.0) else values * scale + zero
 
 
-def _data_size(header: Header) -> int:
-    naxis = int(header.get("NAXIS", 0))
+def _data_size(header: Header, path: Path) -> int:
+    """Bytes of the data unit, without padding."""
+    naxis = _integer(header, "NAXIS", path, 0)
     if naxis == 0:
         return 0
     count = 1
     for number in range(1, naxis + 1):
-        count *= int(header[f"NAXIS{number}"])
-    groups = int(header.get("GCOUNT", 1))
-    return abs(int(header["BITPIX"])) // 8 * groups * (int(header.get("PCOUNT", 0)) + count)
+        count *= _integer(header, f"NAXIS{number}", path)
+    bits = _integer(header, "BITPIX", path)
+    if bits not in _PIXELS:
+        raise InputError(f"damaged header: {bits} bits", file=path, key="BITPIX")
+    groups = _integer(header, "GCOUNT", path, 1)
+    return abs(bits) // 8 * groups * (_integer(header, "PCOUNT", path, 0) + count)
 
 
 def read_table(path: str | os.PathLike[str], hdu: str | int) -> Table:

@@ -182,9 +182,10 @@ def read(header: Header, path: str | Path | None = None) -> tuple[Cut, ...]:
 
     Raises InputError naming the keyword that is missing or is not understood.
     """
-    return tuple(
-        _read_one(header, number, path) for number in range(1, int(header.get("NDSKEYS") or 0) + 1)
-    )
+    count = header.get("NDSKEYS", 0)
+    if not isinstance(count, int):
+        raise InputError(f"{count!r} is not an integer", file=path, key="NDSKEYS")
+    return tuple(_read_one(header, number, path) for number in range(1, count + 1))
 
 
 def _read_one(header: Header, number: int, path: str | Path | None) -> Cut:

@@ -6,6 +6,7 @@ are converted. Memory is bounded by the size of a piece.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ class EventFile:
         Raises InputError naming file and column when it is absent or in an unexpected unit.
         """
         info = self.table.info(name)
+        if info.dtype.kind not in "iuf":
+            raise InputError(f"form {info.form} is not a number", file=self.path, key=name)
         expected = _UNITS.get(name.upper())
         if expected and info.unit and info.unit.lower() not in [u.lower() for u in expected]:
             raise InputError(
@@ -119,9 +122,12 @@ def describe(
 
 def _number(header: Header, key: str, path: Path) -> float:
     try:
-        return float(header[key])
+        value = float(header[key])
     except (KeyError, TypeError, ValueError):
-        raise InputError("keyword missing or not a number", file=path, key=key) from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError("keyword missing or not a number", file=path, key=key)
+    return value
 
 
 def chunks(events: EventFile, size: int = CHUNK) -> Iterator[np.ndarray]:

@@ -45,10 +45,10 @@ class SpacecraftFile:
     @property
     def stated_span(self) -> tuple[float, float]:
         """TSTART and TSTOP of the header; infinite where it does not tell."""
-        return (
-            float(self.header.get("TSTART", -np.inf)),
-            float(self.header.get("TSTOP", np.inf)),
-        )
+        found = self.header.get("TSTART"), self.header.get("TSTOP")
+        if all(isinstance(time, int | float) and np.isfinite(time) for time in found):
+            return found
+        return -np.inf, np.inf
 
     def values(self, name: str, rows: np.ndarray) -> np.ndarray:
         """A column of raw rows, native. Raises InputError when there is none of that name."""
