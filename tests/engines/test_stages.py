@@ -6,6 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 from week_analysis import digests, engine, latsky
 
+from latsky.fits.core import FitsFile
 from latsky.run.suite import document
 
 pytestmark = [pytest.mark.reference, pytest.mark.engine]
@@ -57,3 +58,34 @@ def test_stages(small_analysis, stage):
     assert made == whole_digests
     [one], [other] = last["binned_components"], whole["binned_components"]
     assert one["counts_cube"]["checksum"] == other["counts_cube"]["checksum"]
+
+
+def test_without_a_time_filter_all_times_are_good(reference, stage):
+    week = reference / "week" / "events"
+
+    def file(name: str) -> dict:
+        return {"class": "File", "path": str(week / name)}
+
+    memory = {"select_ram_mib": 600, "mktime_ram_mib": 600}
+    limits = {"select_time_s": 600, "mktime_time_s": 600}
+    cut = {"evclass": 128, "emin": 100.0, "emax": 1000.0, "zmax": 90.0, "tmin": None, "tmax": None}
+    made = stage(
+        "cwl/subworkflows/filter-batch.cwl",
+        {
+            "covered_batch": {
+                "key": "000007",
+                "event_files": [file("week_ft1_0.fits.gz")],
+                "spacecraft": file("lat_spacecraft_weekly_w323_p202_v001.fits.gz"),
+            },
+            "time_filter": {
+                "key": "none", "filter": "", "apply": False, **cut, **memory, **limits,
+                "selected_stem": "select_week_none", "events_stem": "mktime_week_none",
+            },
+        },
+    )["good_time_events"]  # fmt: skip
+    assert made["events"]["basename"] == "select_week_none_000007.fits"
+    assert (made["time_filter"], made["batch"]) == ("none", "000007")
+    with FitsFile(made["events"]["path"]) as events:
+        energy = events.table("EVENTS")["ENERGY"]
+    assert len(energy) > 1000
+    assert energy.min() >= 100 and energy.max() <= 1000
