@@ -22,7 +22,7 @@ from latsky.fits.core import FitsFile, Table
 from latsky.fits.source_model import Model, Parameter, Source, SourceModel
 
 R68_OF_SIGMA = float(np.sqrt(-2 * np.log(0.32)))
-"""68 % containment radius of a two-dimensional Gaussian over its σ: the catalogues give the radius"""
+"""68 % containment radius of a two-dimensional Gaussian over its σ: catalogues give the radius"""
 TYPES = ("2FHL", "3FGL", "FL8Y", "4FGL", "4FGL-DR2", "4FGL-DR3", "4FGL-DR4", "FL16Y")
 
 
@@ -107,10 +107,7 @@ class Row:
 
 
 def _parameter(name: str, value: float, *, free: bool = False, scale: float | None = None):
-    """A parameter whose value is of order one, with wide limits; exact: value × scale = the true one.
-
-    Norms get a power of ten as scale, as the Fermitools' optimisers want.
-    """
+    """A parameter with wide limits. Norms get a power of ten as scale, as optimisers want."""
     if scale is None:
         scale = 10.0 ** np.floor(np.log10(abs(value))) if value else 1.0
         return Parameter(name, value / scale, scale, 1e-5, 1e5, free)

@@ -14,7 +14,6 @@ from pathlib import Path
 import numba
 import numpy as np
 
-from latsky.embedded import sampling
 from latsky.embedded.point_source import (
     _FACE_COLUMN,
     _FACE_ROW,
@@ -27,6 +26,7 @@ from latsky.embedded.point_source import (
 from latsky.embedded.profile import SCALE, Profile, contained, grid, make_profile
 from latsky.errors import InputError
 from latsky.fits.core import FitsFile, Header
+from latsky.fits.frames import rotation
 from latsky.fits.hpx import HpxGeometry
 
 NORM_TOLERANCE = 0.02
@@ -130,7 +130,7 @@ class Cloud:
 
     def turned(self, frame: str) -> Cloud:
         """The same in another frame (GAL or CEL)."""
-        turn = sampling.rotation(self.frame, frame)
+        turn = rotation(self.frame, frame)
         if turn is None:
             return self
         return Cloud(self.vectors @ turn.T, self.weights, frame, self.pixel, self.integral)

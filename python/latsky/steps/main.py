@@ -10,6 +10,9 @@ from latsky.errors import guarded
 
 STEPS = {
     "engine": "latsky.embedded.main",
+    "gather-catalog": "latsky.steps.gather_catalog",
+    "merge-catalog": "latsky.steps.merge_catalog",
+    "source-maps-catalog": "latsky.steps.source_maps_catalog",
     "coadd": "latsky.steps.coadd",
     "match-spacecraft": "latsky.steps.match_spacecraft",
     "copy-dss": "latsky.steps.copy_dss",

@@ -1,0 +1,277 @@
+"""``latsky-step source-maps-catalog``: maps of a batch of catalogue sources, merged by rule.
+
+One file a batch. Sources of rules that are merged are summed as they are made: Σ spectrum(E_k) ×
+map, one whole-sky HDU a rule, named after catalogue and rule. Other sources get a sparse HDU each.
+The table SOURCES lists every source of the batch with rule, flux, predicted counts and a hash of
+its model, so that merging can prove that each source counts once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from latsky.catalog.read import Catalog, CatalogSource, read_catalog, source_xml
+from latsky.catalog.rules import Part, Range, Rule, divide
+from latsky.config.document import read_yaml
+from latsky.config.library import CatalogCut, CatalogFile, read_catalog_file
+from latsky.errors import InputError, Problems
+from latsky.fits import dss
+from latsky.naming import catalog_part_name
+from latsky.steps.source_maps_diffuse import ENGINES, event_type, irf_version
+
+SOURCES = "SOURCES"
+RESERVED = ("", "PRIMARY", "SKYMAP", "SKYMAP2", "EBOUNDS", "ENERGIES", "GTI", SOURCES)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for."""
+
+    livetime_cube: Path
+    counts_cube: Path
+    exposure_cube: Path
+    irfs: str
+    definition: Path
+    """catalog_*.yaml"""
+    output: Path
+    first: int = 0
+    last: int = -1
+    """row after the last, -1 for all"""
+    catalog: Path | None = None
+    """instead of the definition's"""
+    extended: Path | None = None
+    evtype: int | None = None
+    clobber: bool = True
+
+
+def rules_of(file: CatalogFile) -> tuple[Rule, ...]:
+    """The rules of a definition, in its order."""
+    return tuple(
+        Rule(
+            name,
+            tuple(
+                Range(cut.cut_var, cut.min_val, cut.max_val)
+                if isinstance(cut, CatalogCut)
+                else cut.word
+                for cut in rule.cuts
+            ),
+            rule.merge,
+        )
+        for name, rule in file.rules_dict.items()
+    )
+
+
+def read_parts(
+    definition: Path, catalog: Path | None = None, extended: Path | None = None
+) -> tuple[CatalogFile, Catalog, tuple[Part, ...]]:
+    """A definition, its catalogue and the parts. Raises InputError or InputErrors."""
+    file = read_catalog_file(read_yaml(definition))
+    found = read_catalog(
+        catalog or Path(file.catalog_file), file.catalog_type, extended or file.catalog_extdir
+    )
+    return file, found, divide(found, rules_of(file), file.remainder.merge)
+
+
+def source_hash(source: CatalogSource) -> str:
+    """Hash of a source's model: its XML and, for a template, the file's bytes."""
+    from latsky.fits.source_model import SourceModel, format_source_model
+
+    digest = hashlib.sha256(format_source_model(SourceModel((source_xml(source),))).encode())
+    if source.shape.template is not None:
+        digest.update(source.shape.template.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def check_names(names: Sequence[str], path: Path) -> None:
+    """Raise InputErrors for names that cannot be those of HDUs in one file."""
+    problems, seen = Problems(), {}
+    for name in names:
+        plain = name.strip()
+        if not plain.isascii() or not plain.isprintable() or set(plain) & set("[]#'\""):
+            problems.add("the name cannot be that of a FITS HDU", path, name)
+        elif len(plain) > 68:
+            problems.add("the name is longer than a FITS keyword holds (68)", path, name)
+        elif plain.upper() in RESERVED:
+            problems.add("the name is that of another HDU of source-map files", path, name)
+        elif plain.upper() in seen:
+            other = seen[plain.upper()]
+            problems.add(f"the name is that of {other}: HDU names do not tell case", path, name)
+        seen[plain.upper()] = plain
+    problems.raise_any()
+
+
+def make_embedded(request: Request) -> tuple[int, int]:
+    """Write the file of a batch; how many sources it has, and how many of them are merged.
+
+    Raises InputError for inputs that do not fit each other, before anything is written.
+    """
+    from latsky.embedded.compiled import prepare
+
+    prepare()
+    from latsky.embedded.catalog_maps import CatalogMaps, PointExposure, add_to
+    from latsky.fits.core import Column, FitsFile, FitsWriter, Header
+    from latsky.fits.hpx import copy_table, open_energy_cube, open_hpx, write_ebounds
+    from latsky.fits.irfs import load_response
+    from latsky.fits.livetime import read_livetime_cube
+    from latsky.fits.source_model import spectral_form
+    from latsky.fits.srcmaps import write_source_map, write_sparse_source_map
+    from latsky.spectra import integral
+    from latsky.steps.stack import source_header
+
+    file, catalog, parts = read_parts(request.definition, request.catalog, request.extended)
+    stop = len(catalog) if request.last < 0 else min(request.last, len(catalog))
+    if not 0 <= request.first < stop:
+        raise InputError(
+            f"sources {request.first} to {request.last} (exclusive) of {len(catalog)}: none",
+            key="first, last",
+        )
+    part_of = np.zeros(len(catalog), "i4")
+    for number, part in enumerate(parts):
+        part_of[part.numbers] = number
+    composites = [catalog_part_name(file.catalog_name, part.name) for part in parts]
+    check_names([*(source.name for source in catalog.sources), *composites], catalog.path)
+    cube = open_hpx(request.counts_cube, "SKYMAP")
+    if cube.edges is None:
+        raise InputError("no HDU EBOUNDS", file=request.counts_cube, key="EBOUNDS")
+    energies, geometry = cube.edges, cube.geometry
+    exposure = open_energy_cube(request.exposure_cube, default_frame="GAL")
+    cuts = dss.read(cube.primary, request.counts_cube) or dss.read(cube.header)
+    mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
+    maps = CatalogMaps(
+        geometry,
+        energies,
+        load_response(request.irfs, mask),
+        read_livetime_cube(request.livetime_cube),
+        PointExposure(exposure, energies),
+    )
+    header = source_header(cube, "source-maps-catalog", request.output)
+    dss.write(header, (*cuts, irf_version(request.irfs, mask)))
+    with FitsFile(request.counts_cube) as counts:
+        gti = counts.table("GTI") if "GTI" in counts else None
+
+    batch = [catalog.sources[number] for number in range(request.first, stop)]
+    sums: dict[int, np.ndarray] = {}
+    rows = []
+    with FitsWriter(request.output, clobber=request.clobber) as writer:
+        writer.primary(header)
+        write_ebounds(writer, energies)
+        if gti is not None:
+            copy_table(writer, gti)
+        for source in batch:
+            part = int(part_of[source.number])
+            form, values = spectral_form(source.spectrum)
+            spectrum = form.value(values, energies)
+            found = maps.source_map(source)
+            totals = found.values.sum(axis=1)
+            rows.append(
+                (
+                    source.number,
+                    source.name,
+                    parts[part].name,
+                    parts[part].merge,
+                    integral(form, values, energies[0], energies[-1]),
+                    _predicted(energies, totals * spectrum),
+                    source_hash(source),
+                )
+            )
+            if parts[part].merge:
+                if part not in sums:
+                    sums[part] = np.zeros((len(energies), geometry.npix))
+                add_to(sums[part], found, spectrum)
+                continue
+            channel, where = np.nonzero(found.values)
+            write_sparse_source_map(
+                writer,
+                source.name,
+                geometry,
+                found.pixels[where],
+                channel,
+                found.values[channel, where],
+                len(energies),
+                header=Header(
+                    [("REFDIR1", source.ra, "RA, deg"), ("REFDIR2", source.dec, "Dec, deg")]
+                ),
+            )
+        for part in sorted(sums):
+            write_source_map(writer, composites[part], geometry, sums[part], dtype="f8")
+        about = Header([("CATALOG", file.catalog_name, "name of the catalogue")])
+        about.append("CATFILE", catalog.path.name, "file of the catalogue")
+        about.append("NSOURCES", len(catalog), "sources in the catalogue")
+        about.append("FIRST", request.first, "row of the first source here, from 0")
+        about.append("LAST", stop, "row after the last")
+        writer.table(SOURCES, _source_columns(rows, Column), about)
+    return len(batch), sum(row[3] for row in rows)
+
+
+def _predicted(energies: np.ndarray, density: np.ndarray) -> float:
+    """Counts between planes of counts/MeV: a power law within each bin."""
+    low, high = density[:-1], density[1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.log(energies[1:] / energies[:-1])
+        slope = np.log(high / low) / step + 1
+        grown = np.where(np.abs(slope * step) < 1e-9, step, np.expm1(slope * step) / slope)
+        parts = low * energies[:-1] * grown
+    return float(np.where((low > 0) & (high > 0), parts, 0.0).sum())
+
+
+def _source_columns(rows: list, column) -> list:
+    def text(at: int) -> np.ndarray:
+        return np.array([str(row[at]).encode("ascii", "replace") or b" " for row in rows])
+
+    return [
+        column("NUMBER", np.array([row[0] for row in rows], "i4")),
+        column("SOURCE_NAME", text(1)),
+        column("RULE", text(2)),
+        column("MERGED", np.array([row[3] for row in rows], bool)),
+        column("FLUX", np.array([row[4] for row in rows], "f8"), "ph cm-2 s-1"),
+        column("NPRED", np.array([row[5] for row in rows], "f8"), "ph"),
+        column("HASH", text(6)),
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the command line and make the maps."""
+    parser = argparse.ArgumentParser(prog="latsky-step source-maps-catalog", description=__doc__)
+    add = parser.add_argument
+    add("--engine", choices=ENGINES, default=os.environ.get("LATSKY_ENGINE", "embedded"))
+    add("--livetime-cube", type=Path, required=True, help="livetime cube")
+    add("--counts-cube", type=Path, required=True, help="HEALPix counts cube")
+    add("--exposure-cube", type=Path, required=True, help="HEALPix exposure cube")
+    add("--irfs", required=True, help="response functions, e.g. P8R3_SOURCE_V3")
+    add("--evtype", help="event types, mask or name (default: the counts cube's)")
+    add("--definition", type=Path, required=True, help="catalog_*.yaml: catalogue and rules")
+    add("--catalog", type=Path, help="catalogue (default: the definition's catalog_file)")
+    add("--extended", type=Path, help="templates (default: the definition's catalog_extdir)")
+    add("--first", type=int, default=0, help="row of the first source, from 0")
+    add("--last", type=int, default=-1, help="row after the last source, -1 for all")
+    add("--output", "-o", type=Path, required=True, help="file to write")
+    add("--no-clobber", action="store_true", help="keep an existing output file")
+    options = parser.parse_args(arguments)
+    if options.engine != "embedded":
+        raise InputError(
+            "catalogue sources are made by the embedded engine alone", key="LATSKY_ENGINE"
+        )
+    request = Request(
+        options.livetime_cube,
+        options.counts_cube,
+        options.exposure_cube,
+        options.irfs,
+        options.definition,
+        options.output,
+        options.first,
+        options.last,
+        options.catalog,
+        options.extended,
+        None if options.evtype is None else event_type(options.evtype),
+        not options.no_clobber,
+    )
+    sources, merged = make_embedded(request)
+    print(f"{request.output.name}: {sources} sources, {merged} of them merged")
+    return 0
