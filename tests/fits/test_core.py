@@ -47,6 +47,7 @@ VALUES = [
     ("LONG", "0123456789" * 20),
     ("QUOTES", "'" * 100),
     ("LONGMIX", "it's long & " * 20 + "done"),
+    ("COORDTYPE", "GAL"),
     ("UNDEF", None),
 ]
 
@@ -413,9 +414,9 @@ def test_other_files(path, content, message):
     ("old", "new", "message"),
     [
         (
-            b"NAXIS1  =                    8",
-            b"NAXIS1  =                    x",
-            "T: .*NAXIS1|NAXIS1",
+            b"NAXIS1  =                   16",
+            b"NAXIS1  =                   1x",
+            "NAXIS1: .*not an integer",
         ),
         (b"NAXIS2  = ", b"NAXIS9  = ", "NAXIS2: damaged header: missing"),
         (
