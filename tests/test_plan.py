@@ -277,3 +277,10 @@ def test_sample_kept_for_other_tests_is_current(reference, tmp_path, monkeypatch
     assert step(arguments) == 0
     kept = Path(__file__).parent / "data" / "plan_week.json"
     assert json.loads((tmp_path / "cwl.output.json").read_text()) == json.loads(kept.read_text())
+
+
+def test_no_event_files(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    arguments = ["plan", "--dataset", "d.yaml", "--binning", "b.yaml", "--n-event-files", "0"]
+    assert step([*arguments, "--mktime-filters", "f.yaml"]) == 2
+    assert "there are no event files" in capsys.readouterr().err

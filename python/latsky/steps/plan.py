@@ -79,6 +79,8 @@ def write_plan(
     naming every mistake in the files.
     """
     problems = Problems()
+    if n_event_files < 1:
+        problems.add("there are no event files", key="--n-event-files")
     read = (
         problems.collect(lambda: read_dataset(dataset)),
         problems.collect(lambda: read_binning(binning)),
