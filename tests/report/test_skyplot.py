@@ -133,6 +133,23 @@ def test_titles_and_units(tmp_path: Path) -> None:
         open_plane(tmp_path / "map.fits", plane="x")
 
 
+def test_part_of_the_sky(tmp_path: Path) -> None:
+    pixels = np.array([700, 701, 702])
+    write_counts_cube(
+        tmp_path / "part.fits",
+        HpxGeometry(8),
+        EDGES,
+        np.array([[1, 2, 3], [4, 5, 6]]),
+        pixels=pixels,
+        region="DISK(30,-40,5)",
+        dtype="i4",
+    )
+    sky = open_plane(tmp_path / "part.fits", plane="1")
+    assert sky.values[pixels].tolist() == [4, 5, 6]
+    assert np.isnan(sky.values).sum() == 765
+    assert sky.footprint == (30.0, -40.0, 10.5, 10.5)
+
+
 @pytest.mark.parametrize("nested", [False, True])
 def test_degrade_keeps_the_mean(nested: bool) -> None:
     import healpy

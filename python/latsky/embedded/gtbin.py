@@ -23,8 +23,8 @@ import numpy as np
 from latsky.embedded.parameters import Command, Parameter, expand_list, is_none
 from latsky.errors import InputError
 from latsky.fits import dates, dss, gti
-from latsky.fits.core import Column, FitsFile, FitsWriter, Header, column_values, read_table
-from latsky.fits.hpx import HpxGeometry, energy_column, write_skymap
+from latsky.fits.core import FitsFile, FitsWriter, Header, column_values, read_table
+from latsky.fits.hpx import HpxGeometry, energy_column, write_energy_bins, write_skymap
 
 CHUNK = 1 << 15
 """events at a time: what is derived from them stays in the cache"""
@@ -176,11 +176,15 @@ def exposure_time(observation: Observation, spacecraft: Sequence[Path], table: s
         return gti.total(observation.intervals)
     exposure = 0.0
     for path in spacecraft:
-        rows = read_table(path, table)
-        start, stop = rows["START"], rows["STOP"]
-        good = gti.overlap_lengths(observation.intervals, start, stop)
-        length = stop - start
-        exposure += float(np.sum(rows["LIVETIME"][length > 0] * (good / length)[length > 0]))
+        with FitsFile(path) as file:
+            described = file.empty_table(table)
+            infos = [described.info(name) for name in ("START", "STOP", "LIVETIME")]
+            for rows in file.rows(table, CHUNK):
+                start, stop, livetime = (column_values(info, rows) for info in infos)
+                good = gti.overlap_lengths(observation.intervals, start, stop)
+                length = stop - start
+                share = np.divide(good, length, out=np.zeros_like(good), where=length > 0)
+                exposure += float(np.sum(livetime * share))
     return exposure
 
 
@@ -474,23 +478,7 @@ def _write_tables(
     names: Columns,
 ) -> None:
     if bins is not None:
-        header = _mission_header(seen)
-        for key, value in (
-            ("FILTER", "NONE"),
-            ("CHANTYPE", "PI"),
-            ("DETCHANS", len(bins)),
-            ("HDUCLASS", "OGIP"),
-            ("HDUCLAS1", "RESPONSE"),
-            ("HDUCLAS2", "EBOUNDS"),
-            ("HDUVERS", "1.2.0"),
-        ):
-            header.set(key, value)
-        columns = [
-            Column("CHANNEL", np.arange(1, len(bins) + 1, dtype="i2")),
-            Column("E_MIN", (1e3 * bins.low).astype("f4"), "keV"),
-            Column("E_MAX", (1e3 * bins.high).astype("f4"), "keV"),
-        ]
-        writer.table("EBOUNDS", columns, header)
+        write_energy_bins(writer, bins.low, bins.high, _mission_header(seen))
     header = _mission_header(seen)
     exposure = exposure_time(seen, spacecraft, names.spacecraft)
     header.set("EXPOSURE", exposure, "integration time (s)")

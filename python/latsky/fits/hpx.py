@@ -558,22 +558,32 @@ def write_energies(writer: FitsWriter, energies: np.ndarray, header: Header | No
 
 
 def write_ebounds(writer: FitsWriter, edges: np.ndarray, header: Header | None = None) -> None:
-    """Write EBOUNDS (CHANNEL, E_MIN, E_MAX in keV) for bin edges in MeV."""
+    """Write EBOUNDS for bins that follow each other, by their edges in MeV."""
     edges = np.asarray(edges, "f8")
+    write_energy_bins(writer, edges[:-1], edges[1:], header)
+
+
+def write_energy_bins(
+    writer: FitsWriter, low: np.ndarray, high: np.ndarray, header: Header | None = None
+) -> None:
+    """Write EBOUNDS (CHANNEL, E_MIN, E_MAX in keV) for bins from ``low`` to ``high`` in MeV."""
     described = Header([("TELESCOP", "GLAST", ""), ("INSTRUME", "LAT", "")])
-    described.append("FILTER", "NONE", "instrument filter in use")
-    described.append("CHANTYPE", "PI", "energy channel type")
-    described.append("DETCHANS", len(edges) - 1, "number of channels")
-    described.append("HDUCLASS", "OGIP", "")
-    described.append("HDUCLAS1", "RESPONSE", "")
-    described.append("HDUCLAS2", "EBOUNDS", "")
-    described.append("HDUVERS", "1.2.0", "")
     if header is not None:
         described.update(header.without_structure())
+    for key, value, comment in (
+        ("FILTER", "NONE", "instrument filter in use"),
+        ("CHANTYPE", "PI", "energy channel type"),
+        ("DETCHANS", len(low), "number of channels"),
+        ("HDUCLASS", "OGIP", ""),
+        ("HDUCLAS1", "RESPONSE", ""),
+        ("HDUCLAS2", "EBOUNDS", ""),
+        ("HDUVERS", "1.2.0", ""),
+    ):
+        described.set(key, value, comment)
     columns = [
-        Column("CHANNEL", np.arange(1, len(edges), dtype="i2")),
-        Column("E_MIN", (1e3 * edges[:-1]).astype("f4"), "keV"),
-        Column("E_MAX", (1e3 * edges[1:]).astype("f4"), "keV"),
+        Column("CHANNEL", np.arange(1, len(low) + 1, dtype="i2")),
+        Column("E_MIN", (1e3 * np.asarray(low, "f8")).astype("f4"), "keV"),
+        Column("E_MAX", (1e3 * np.asarray(high, "f8")).astype("f4"), "keV"),
     ]
     writer.table("EBOUNDS", columns, described)
 

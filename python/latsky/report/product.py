@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,8 @@ def open_plane(
     table = open_hpx(path, hdu, default_frame="GAL")
     kind = _kind(table)
     chosen = _chosen(plane, kind, table.n_planes, path)
-    values = table.read(*chosen, fill=np.nan) if not table.sparse else table.read(*chosen)
+    # pixels that the file does not list have no value
+    values = table.read(*chosen, None if table.dtype.kind == "f" else "f8", np.nan)
     value = values[0] if len(values) == 1 else values.sum(axis=0, dtype="f8")
     geometry = table.geometry
     if finest < geometry.nside and geometry.order >= 0:
@@ -91,7 +93,18 @@ def open_plane(
         _joined(words, _energy_words(table, chosen, kind)),
         _subtitle(table.primary, table.header),
         stated if kind == "map" else unit,
+        _region(str(table.header.get("HPX_REG") or "")) if table.index else None,
     )
+
+
+def _region(text: str) -> tuple[float, float, float, float] | None:
+    """What a little more than the disc of a HPX_REG covers."""
+    numbers = re.fullmatch(r"DISK(?:_INC)?\(([^,]+),([^,]+),([^,)]+).*\)", text.strip())
+    if numbers is None:
+        return None
+    longitude, latitude, radius = (float(number) for number in numbers.groups())
+    size = min(2.1 * radius, 180.0)
+    return longitude, latitude, size, size
 
 
 def _kind(table: HpxTable) -> str:
