@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from latsky.embedded import gtbin
 from latsky.embedded.main import main
-from latsky.fits import dates
+from latsky.fits import dates, frames
 from latsky.fits.core import FitsFile, FitsWriter
 from latsky.fits.hpx import read_counts_cube
 from latsky.steps.coadd import coadd
@@ -214,7 +214,7 @@ def test_counts_cube_of_2008(
     reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file was made before the Fermitools refined their rotation to galactic coordinates."""
-    monkeypatch.setattr(gtbin, "FK5_TO_GALACTIC", (-282.8592, -62.8717, 32.93224))
+    monkeypatch.setattr(frames, "FK5_TO_GALACTIC", (-282.8592, -62.8717, 32.93224))
     assert not counts_cube_of_2008(reference, tmp_path / "ccube.fits").any()
     # today's angles differ by up to 0.0005 deg: of 853 events three next to an edge change pixel
     monkeypatch.undo()

@@ -24,6 +24,7 @@ from latsky.embedded.parameters import Command, Parameter, expand_list, is_none
 from latsky.errors import InputError
 from latsky.fits import dates, dss, gti
 from latsky.fits.core import FitsFile, FitsWriter, Header, column_values, read_table
+from latsky.fits.frames import rotation, unit_vectors
 from latsky.fits.hpx import HpxGeometry, energy_column, write_energy_bins, write_skymap
 
 CHUNK = 1 << 15
@@ -380,25 +381,11 @@ class Grid:
         return project
 
 
-FK5_TO_GALACTIC = (-282.85948120653484, -62.871748819143775, 32.9319185680026)
-"""turns about Z, X, Z in degrees: those of the Fermitools since 2016, and of astropy's FK5"""
-
-
-def _turn(axis: int, degrees: float) -> np.ndarray:
-    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    if axis == 0:
-        return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
-    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-
-
 def galactic(ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Galactic longitude (0 to 360) and latitude of FK5 J2000 directions, all in degrees."""
-    first, second, third = FK5_TO_GALACTIC
-    matrix = _turn(2, third) @ _turn(0, second) @ _turn(2, first)
-    a, d = np.radians(ra), np.radians(dec)
-    vector = matrix @ np.stack([np.cos(a) * np.cos(d), np.sin(a) * np.cos(d), np.sin(d)])
-    longitude = np.degrees(np.arctan2(vector[1], vector[0]))
-    latitude = np.degrees(np.arcsin(np.clip(vector[2], -1.0, 1.0)))
+    x, y, z = rotation("CEL", "GAL") @ unit_vectors(ra, dec).T
+    longitude = np.degrees(np.arctan2(y, x))
+    latitude = np.degrees(np.arcsin(np.clip(z, -1.0, 1.0)))
     return np.where(longitude < 0, longitude + 360, longitude), latitude
 
 
