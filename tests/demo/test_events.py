@@ -116,8 +116,11 @@ def test_event_types_are_one_of_each_partition(events):
     np.testing.assert_array_equal(events["CONVERSION_TYPE"], kind >> 1 & 1)
 
 
-def test_event_classes_are_nested(events):
-    kind = events["EVENT_CLASS"]
+def test_event_classes_are_nested(demo, events):
+    background = events["MC_SRC_ID"] == 1 + names_of(demo).index("residual")
+    assert background.sum() > 100
+    assert (events["EVENT_CLASS"][background] >> 8 & 0b1111 == 0).all()
+    kind = events["EVENT_CLASS"][~background]
 
     def has(bit):
         return kind >> bit & 1 == 1
@@ -189,7 +192,8 @@ def test_counts_are_flux_times_exposure(demo, files, spacecraft, tmp_path, monke
     inside = (energy >= 100) & (energy < 1e5)
     counts = np.bincount(source[inside], minlength=80)
     sky = model.make_sky(7)
-    maps = {component.name: component for component in (*sky.rings, *sky.structures)}
+    everywhere = (sky.residual, *sky.rings, *sky.structures)
+    maps = {component.name: component for component in everywhere}
     places = {s.name: (s.ra, s.dec) for s in sky.sources}
     grid = np.geomspace(100, 1e5, 1500)
     pulls = {}
@@ -261,6 +265,13 @@ def test_energies_scatter_by_the_energy_dispersion(demo, events):
         checked.append(np.interp(events["ENERGY"][i], grid, running) / running[-1])
     assert len(checked) > 300
     assert stats.kstest(checked, "uniform").pvalue > 1e-3
+
+
+def test_background_is_as_measured(demo, events):
+    mine = events["MC_SRC_ID"] == 1 + names_of(demo).index("residual")
+    np.testing.assert_array_equal(events["ENERGY"][mine], events["MCENERGY"][mine])
+    photons = events["ENERGY"][~mine] == events["MCENERGY"][~mine]
+    assert photons.mean() < 0.01
 
 
 def test_truth_counts_the_events(demo, events):

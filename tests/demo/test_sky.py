@@ -6,10 +6,12 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
+from ruamel.yaml import YAML
 from scipy.integrate import quad
 
 from latsky.demo import orbit
 from latsky.demo import sky as model
+from latsky.demo.analysis_files import COMPONENTS
 from latsky.demo.events import emitters
 from latsky.demo.spectra import Nodes, Spectrum, flux, integral
 from latsky.fits.hpx import read_template
@@ -57,7 +59,7 @@ def test_sky_follows_from_the_seed(sky):
     assert sky.sources[:-1] == again.sources[:-1]
     assert [s.name for s in sky.sources] != [s.name for s in other.sources]
     names = [e.name for e in emitters(sky)]
-    assert len(set(names)) == len(names) == 2 + 20 + 2 + 43
+    assert len(set(names)) == len(names) == 2 + 1 + 20 + 2 + 43
 
 
 def test_rings_are_galactic_and_share_a_map(sky):
@@ -109,6 +111,21 @@ def test_templates(demo, sky):
     edges = np.sin(np.radians(np.arange(-90, 91)))
     whole = (image[5].astype("f8").mean(axis=1) * np.diff(edges)).sum() * 2 * np.pi
     assert whole == pytest.approx(4 * np.pi * sky.structures[1].spectrum(energies[5]), rel=2e-3)
+
+
+def test_a_residual_template_for_each_binning_component(demo, sky):
+    binning = YAML(typ="safe").load(demo / "config/binning.yaml")
+    names = [
+        f"{ebin}_{kind}"
+        for ebin, entry in binning.items()
+        if ebin != "coordsys"
+        for kind in entry["psf_types"]
+    ]
+    assert tuple(names) == COMPONENTS
+    for name in names:
+        template = read_template(demo / f"templates/template_residual_demo_{name}.fits")
+        expected = sky.residual.cube(template.energies)
+        np.testing.assert_allclose(template.values, expected, rtol=1e-6)
 
 
 def test_isotropic_spectrum(demo, sky):

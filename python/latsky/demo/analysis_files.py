@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+COMPONENTS = ("E0_PSF3", "E1_PSF23", "E2_PSF123", "E3_PSF0123")
+"""binning components, as in ``config/binning.yaml``"""
+
 FILES = {
     "analysis.yaml": """\
 # Master file of the demonstration: latsky run analysis.yaml
@@ -93,6 +96,13 @@ loopI:
 bubbles:
   model_type: MapCubeSource
   versions: [demo]
+# cosmic rays among the SOURCE photons: one template a binning component, as measured
+residual:
+  model_type: MapCubeSource
+  versions: [demo]
+  selection_dependent: True
+  no_psf: True
+  edisp_disable: True
 DEMO4FGL:
   model_type: catalog
   versions: [v00]
@@ -145,6 +155,10 @@ sources:
   bubbles:
     version: demo
     SpectrumType: Constant_Correction
+  residual:
+    version: demo
+    SpectrumType: Constant_Correction
+    edisp_disable: True
   DEMO4FGL:
     model_type: Catalog
     version: v00

@@ -48,6 +48,9 @@ class Emitter:
     """generator, number, attitude at the photons' times → equatorial unit vectors (n, 3)"""
     terrestrial: bool = False
     """whether it comes from the Earth, which otherwise hides what is behind it"""
+    background: bool = False
+    """whether it is not made of photons: direction and energy are the measured ones, and it is
+    not in the cleaner event classes"""
 
 
 # directions --------------------------------------------------------------------------------------
@@ -163,8 +166,11 @@ def emitters(sky: Sky) -> list[Emitter]:
         Emitter(LIMB, lambda e: 1.3e-5 * (e / 100) ** -2.75 / (1 + (60 / e) ** 1.5), _limb, True)
     ]
     found.append(Emitter("isotropic", over_sky(sky.isotropic), _sphere))
-    for component in (*sky.rings, *sky.structures):
-        found.append(Emitter(component.name, over_sky(component.spectrum), _from_map(component)))
+    for component in (sky.residual, *sky.rings, *sky.structures):
+        flux = over_sky(component.spectrum)
+        background = component is sky.residual
+        draw = _from_map(component)
+        found.append(Emitter(component.name, flux, draw, background=background))
     for source in sky.sources:
         draw = (
             _from_extent(source.ra, source.dec, source.extent)
@@ -365,8 +371,8 @@ class Simulator:
         mask = np.uint32(1) << np.array([EVENT_TYPE_BITS[n] for n in PSF_TYPES], "u4")[psf_type]
         mask |= self._other_types(rng, ("FRONT", "BACK"), x, cosine)
         mask |= self._other_types(rng, ("EDISP0", "EDISP1", "EDISP2", "EDISP3"), x, cosine)
-        deviation, measured = np.empty(len(kept)), np.empty(len(kept))
-        for k, name in enumerate(PSF_TYPES):
+        deviation, measured = np.zeros(len(kept)), energy.copy()
+        for k, name in enumerate(() if emitter.background else PSF_TYPES):
             mine = np.flatnonzero(psf_type == k)
             deviation[mine] = draw_deviation(rng, self.types[name].psf, energy[mine], cosine[mine])
             measured[mine] = draw_measured_energy(
@@ -377,7 +383,7 @@ class Simulator:
             measured,
             _rotated(rng, vector[kept], deviation),
             mask,
-            _event_classes(rng, len(kept)),
+            _event_classes(rng, len(kept), emitter.background),
             np.full(len(kept), number, "i4"),
             energy,
         )
@@ -417,11 +423,13 @@ def _draw_energy(
     return energy, proposal[at] * (energy / low) ** slope
 
 
-def _event_classes(rng: np.random.Generator, count: int) -> np.ndarray:
+def _event_classes(rng: np.random.Generator, count: int, background: bool) -> np.ndarray:
     """EVENT_CLASS: SOURCE and those it is part of; a part of the photons is in cleaner ones."""
-    u = rng.uniform(0, 1, count)
     base = sum(1 << bit for bit in (*range(8), 15, 16))
     result = np.full(count, base, "u4")
+    if background:
+        return result
+    u = rng.uniform(0, 1, count)
     for name, (bit, part) in CLASSES.items():
         if name != "P8R3_SOURCE_V3":
             result |= np.where(u < part, np.uint32(1 << bit), np.uint32(0))

@@ -1,5 +1,5 @@
-"""The sky that is simulated: a toy Galaxy in rings, an isotropic glow, two large structures and a
-small catalogue.
+"""The sky that is simulated: a toy Galaxy in rings, an isotropic glow, two large structures, a
+residual background and a small catalogue.
 
 Everything follows from a seed. Galactic maps are line-of-sight integrals through a disk of gas
 with clouds, cut in rings of galactocentric distance as GALPROP writes them; each component of a
@@ -122,6 +122,8 @@ class Sky:
     rings: tuple[MapComponent, ...]
     isotropic: Nodes
     structures: tuple[MapComponent, ...]
+    residual: MapComponent
+    """cosmic rays taken for SOURCE photons: as measured, not smeared by the instrument"""
     sources: tuple[Source, ...]
 
 
@@ -149,6 +151,7 @@ def make_sky(seed: int) -> Sky:
         _rings(geometry, rng),
         Nodes(CUBE_ENERGIES, isotropic),
         (_loop(), _bubbles()),
+        _residual(),
         _sources(np.random.Generator(np.random.PCG64([seed, 2]))),
     )
 
@@ -252,6 +255,14 @@ def _bubbles() -> MapComponent:
     pixels = bubble_shape(vectors(geometry))
     spectrum = Nodes(CUBE_ENERGIES, 4.0e-11 * _power_with_cutoff(1.0, 1.9, 1e5))
     return MapComponent("bubbles", geometry, pixels, spectrum)
+
+
+def _residual() -> MapComponent:
+    """A smooth pattern between the celestial poles."""
+    geometry = HpxGeometry(GAS_NSIDE // 2)
+    pixels = 1 + 0.5 * to_equatorial(vectors(geometry))[:, 2]
+    spectrum = Nodes(CUBE_ENERGIES, 1.0e-8 * (CUBE_ENERGIES / 100) ** -2.5)
+    return MapComponent("residual", geometry, pixels / pixels.mean(), spectrum)
 
 
 def _name(ra: float, dec: float, suffix: str = "") -> str:

@@ -13,6 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
+from latsky.demo.analysis_files import COMPONENTS
 from latsky.demo.sky import (
     CUBE_ENERGIES,
     GALPROP_RUN,
@@ -47,6 +48,13 @@ def write_sky(root: Path, sky: Sky) -> None:
     path = root / "templates/template_loopI_demo.fits"
     write_template(path, loop.geometry, CUBE_ENERGIES, cube, primary=_marked(), unit=INTENSITY)
     write_car_cube(root / "templates/template_bubbles_demo.fits", bubbles)
+    residual = sky.residual
+    cube = residual.cube(CUBE_ENERGIES).astype("f4")
+    for component in COMPONENTS:
+        path = root / "templates" / f"template_residual_demo_{component}.fits"
+        write_template(
+            path, residual.geometry, CUBE_ENERGIES, cube, primary=_marked(), unit=INTENSITY
+        )
     write_isotropic(root / "templates/spectral_iso_demo.txt", sky)
     write_catalog(root / "catalog/gll_psc_demo.fits", sky.sources)
     write_archive(root / "catalog" / ARCHIVE, sky.sources)
