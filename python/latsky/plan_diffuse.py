@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from latsky import costs, naming
-from latsky.config.library import DiffuseSource, Library, MergedRing
+from latsky.config.library import DiffuseSource, Library
+from latsky.config.rings import MergedRing
 from latsky.errors import Problems
 from latsky.plan import Cut, PlanOptions
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latsky.config import library
+from latsky.config import catalog_parts, library, rings
 from latsky.config.analysis import AnalysisFile
 from latsky.config.binning import ComponentSettings
 from latsky.config.dataset import DatasetFile
@@ -18,9 +18,9 @@ SECTIONS = (
     ComponentSettings,
     TimeFilterFile,
     library.LibraryEntry,
-    library.RingsFile,
-    library.CatalogFile,
-    library.CatalogRule,
+    rings.RingsFile,
+    catalog_parts.CatalogFile,
+    catalog_parts.CatalogRule,
 )
 
 
@@ -30,7 +30,7 @@ def test_keys(section):
 
 
 def test_words():
-    for word in (*EVENT_CLASSES, *library.MODEL_TYPES, *library.CUT_WORDS):
+    for word in (*EVENT_CLASSES, *library.MODEL_TYPES, *catalog_parts.CUT_WORDS):
         assert word in PAGE
 
 

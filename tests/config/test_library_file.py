@@ -4,8 +4,9 @@ import pytest
 from fermipy_samples import BINNING, CATALOG, LIBRARY, RINGS, write_tree
 
 from latsky.config.binning import read_binning
+from latsky.config.catalog_parts import CatalogCut, CutWord
 from latsky.config.file_lists import Directories
-from latsky.config.library import CatalogCut, CutWord, read_library
+from latsky.config.library import read_library
 from latsky.errors import InputErrors
 
 FILES = {

@@ -4,10 +4,12 @@ import pytest
 from fermipy_samples import BINNING, CATALOG, DATASET, LIBRARY, RINGS
 
 from latsky.config.binning import read_binning
+from latsky.config.catalog_parts import read_catalog_file
 from latsky.config.dataset import read_dataset
 from latsky.config.document import read_yaml
 from latsky.config.file_lists import Directories
-from latsky.config.library import read_catalog_file, read_library, read_rings
+from latsky.config.library import read_library
+from latsky.config.rings import read_rings
 from latsky.config.time_filters import read_time_filters
 from latsky.errors import InputError, InputErrors
 

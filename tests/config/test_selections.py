@@ -26,7 +26,6 @@ from latsky.errors import InputError
 def test_class_masks(name, mask):
     assert selections.event_class(name).mask == mask
     assert selections.event_class(name.upper()).name == name
-    assert selections.class_of_mask(mask).name == name
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latsky.config.analysis import Analysis
-from latsky.config.library import CatalogCut, CatalogParts
+from latsky.config.catalog_parts import CatalogCut, CatalogParts
 from latsky.errors import InputError, Problems
 from latsky.fits.core import FitsFile
 from latsky.plan import Cut

@@ -11,7 +11,8 @@ import numpy as np
 
 from latsky.config.analysis import Analysis
 from latsky.config.binning import BinningComponent
-from latsky.config.library import DiffuseSource, MergedRing
+from latsky.config.library import DiffuseSource
+from latsky.config.rings import MergedRing
 from latsky.errors import InputError, Problems
 from latsky.fits.core import FitsFile
 from latsky.plan import Cut

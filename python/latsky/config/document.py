@@ -204,17 +204,14 @@ def _shown(value: Any) -> str:
 def _fields(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """Names of the fields of the model that ``loc`` leads to; empty when that is no model."""
     for part in loc:
-        if isinstance(part, int) or part not in _aliases(model):
+        field = model.model_fields.get(str(part))
+        if field is None:
             continue
-        inner = _inner_model(_aliases(model)[part])
+        inner = _inner_model(field.annotation)
         if inner is None:
             return []
         model = inner
-    return list(_aliases(model))
-
-
-def _aliases(model: type[BaseModel]) -> dict[str, Any]:
-    return {info.alias or name: info.annotation for name, info in model.model_fields.items()}
+    return list(model.model_fields)
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:

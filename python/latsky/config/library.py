@@ -1,26 +1,23 @@
-"""The library of model components, and the files that define merged rings and catalogue parts."""
+"""The library of model components, with the merged rings and catalogue parts that it names."""
 
 from __future__ import annotations
 
 import os
 import re
 import string
-import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from latsky import naming
 from latsky.config.binning import BinningComponent
+from latsky.config.catalog_parts import CatalogParts, read_catalog_file
 from latsky.config.document import (
     Document,
-    FileWord,
     FileWords,
-    Names,
     Section,
     Unset,
     mapping,
@@ -28,14 +25,12 @@ from latsky.config.document import (
     read_yaml,
 )
 from latsky.config.file_lists import Directories
-from latsky.errors import InputErrors, Problems
+from latsky.config.rings import MergedRing, read_rings
+from latsky.errors import Problems
 
 MODEL_TYPES = ("MapCubeSource", "SpatialMap", "IsoSource", "galprop_rings", "catalog")
 MAP_TYPES = ("MapCubeSource", "SpatialMap")
 PLACEHOLDERS = ("version", "component", "zcut")
-REMAINDER = "remainder"
-REMAINDER_KEY = "remain"
-"""key of the part of a catalogue that no rule takes"""
 
 
 class LibraryEntry(Section):
@@ -92,81 +87,6 @@ class LibraryEntry(Section):
                 raise ValueError(f"file name {name!r} needs {{{field}}}: there are several files")
 
 
-def _rising(values: tuple[int, ...]) -> tuple[int, ...]:
-    if len(values) < 2 or any(b <= a for a, b in pairwise(values)):
-        raise ValueError("must be at least two rising numbers")
-    return values
-
-
-class RingsFile(Section):
-    """Keys of a file that defines merged rings."""
-
-    galprop_run: FileWord = Field(description="GALPROP run, part of the names of the ring maps")
-    ring_limits: Annotated[tuple[int, ...], AfterValidator(_rising)] = Field(
-        description="merged ring i is made of the GALPROP rings from limit i up to, not "
-        "including, limit i+1"
-    )
-    diffuse_comp_dict: dict[FileWord, Annotated[FileWords, Field(min_length=1)]] = Field(
-        min_length=1, description="merged component → GALPROP components"
-    )
-    remove_rings: Names = Field(default=(), description="merged rings to leave out")
-
-
-class CatalogCut(Section):
-    """A range of a catalogue column, both ends included."""
-
-    cut_var: str = Field(description="column")
-    min_val: float | None = None
-    max_val: float | None = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> CatalogCut:
-        if self.min_val is None and self.max_val is None:
-            raise ValueError("min_val or max_val is required")
-        if None not in (self.min_val, self.max_val) and self.min_val > self.max_val:
-            raise ValueError(f"min_val {self.min_val:g} is above max_val {self.max_val:g}")
-        return self
-
-
-class CutWord(Section):
-    """A cut by name: only extended sources, or none of them."""
-
-    word: Literal["mask_extended", "select_extended"]
-
-
-CUT_WORDS = typing.get_args(CutWord.model_fields["word"].annotation)
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, str) and value not in CUT_WORDS:
-        raise ValueError(f"{value!r} is none of {', '.join(CUT_WORDS)}")
-    return CutWord(word=value) if isinstance(value, str) else CatalogCut.model_validate(value)
-
-
-class CatalogRule(Section):
-    """A part of a catalogue: sources that pass all cuts."""
-
-    cuts: tuple[Annotated[CatalogCut | CutWord, BeforeValidator(_cut)], ...] = Field(min_length=1)
-    merge: bool = Field(default=True, description="one merged component, or single sources")
-
-
-class Remainder(Section):
-    """The sources that no rule takes."""
-
-    merge: bool = False
-
-
-class CatalogFile(Section):
-    """Keys of a file that divides a catalogue."""
-
-    catalog_name: FileWord = Field(description="name of the catalogue in source names")
-    catalog_file: str = Field(description="FITS table of the sources")
-    catalog_extdir: str = Field(description="directory of the templates of extended sources")
-    catalog_type: str = Field(description="format, e.g. 4FGL-DR4")
-    rules_dict: dict[FileWord, CatalogRule] = Field(default_factory=dict)
-    remainder: Remainder = Field(default_factory=Remainder)
-
-
 @dataclass(frozen=True)
 class DiffuseSource:
     """A diffuse component of one version; merged rings are such, too."""
@@ -204,42 +124,6 @@ class DiffuseSource:
             component=component.name,
             zcut=naming.zenith_key(component.settings.zmax),
         )
-
-
-@dataclass(frozen=True)
-class MergedRing:
-    """A merged gas ring: the sum of ``inputs``."""
-
-    name: str
-    version: str
-    inputs: tuple[str, ...]
-    output: str
-    origin: str
-
-    @property
-    def key(self) -> str:
-        """Key in file names, e.g. merged_CO_2_ref."""
-        return naming.source_key(self.name, self.version)
-
-
-@dataclass(frozen=True)
-class CatalogParts:
-    """A catalogue and the rules that divide it."""
-
-    name: str
-    version: str
-    document: Document
-    file: CatalogFile
-
-    @property
-    def catalog_path(self) -> str:
-        """Catalogue file, environment variables replaced."""
-        return os.path.expandvars(self.file.catalog_file)
-
-    @property
-    def extended_path(self) -> str:
-        """Directory of extended templates, environment variables replaced."""
-        return os.path.expandvars(self.file.catalog_extdir)
 
 
 @dataclass(frozen=True)
@@ -359,67 +243,3 @@ def _refuse_doubles(
                     f"{source.source_key} is also what {first.key} defines", source.key
                 )
             )
-
-
-def read_rings(document: Document, version: str, projection: str = "healpix") -> list[MergedRing]:
-    """Merged rings of a definition, in the order of components and rings. Raises InputErrors."""
-    file = parse(RingsFile, document, mapping(document))
-    made = []
-    for merged, components in sorted(file.diffuse_comp_dict.items()):
-        for number, (first, last) in enumerate(pairwise(file.ring_limits)):
-            name = naming.ring_name(merged, number)
-            inputs = tuple(
-                naming.galprop_gasmap(component, ring, file.galprop_run, projection)
-                for component in components
-                for ring in range(first, last)
-            )
-            output = naming.merged_gasmap(naming.source_key(name, version), projection)
-            made.append(MergedRing(name, version, inputs, output, str(document.path)))
-    known = {ring.name for ring in made}
-    strange = [name for name in file.remove_rings if name not in known]
-    if strange:
-        raise InputErrors(
-            [
-                document.problem(f"there is no ring {name!r} to remove", "remove_rings")
-                for name in strange
-            ]
-        )
-    return [ring for ring in made if ring.name not in file.remove_rings]
-
-
-def read_catalog_file(document: Document) -> CatalogFile:
-    """The definition of the parts of a catalogue; ``remainder`` may stand among the rules.
-
-    Raises InputErrors.
-    """
-    data = dict(mapping(document))
-    rules = data.get("rules_dict")
-    place: tuple[str, ...] = ()
-    if isinstance(rules, dict):
-        if REMAINDER_KEY in rules:
-            raise document.problem(
-                f"{REMAINDER_KEY} is the name of what no rule takes", "rules_dict", REMAINDER_KEY
-            )
-        if REMAINDER in rules:
-            if REMAINDER in data:
-                raise document.problem("given twice", "rules_dict", REMAINDER)
-            place = ("rules_dict",)
-            data[REMAINDER] = rules[REMAINDER]
-            data["rules_dict"] = {name: rules[name] for name in rules if name != REMAINDER}
-    if data.get(REMAINDER, {}) is None:
-        del data[REMAINDER]
-    try:
-        return parse(CatalogFile, document, data)
-    except InputErrors as errors:
-        raise InputErrors(
-            [
-                document.problem(error.message, *place, *_split(error.key))
-                if (error.key or "").startswith(REMAINDER)
-                else error
-                for error in errors.problems
-            ]
-        ) from None
-
-
-def _split(key: str | None) -> list[str]:
-    return (key or "").split(".")

@@ -74,11 +74,6 @@ def event_class(name: str) -> EventClass:
     return found
 
 
-def class_of_mask(mask: int) -> EventClass | None:
-    """The event class with exactly this mask, None when there is none."""
-    return next((found for found in EVENT_CLASSES.values() if found.mask == mask), None)
-
-
 def held_bits(mask: int) -> int:
     """EVENT_CLASS bits that events selected by ``mask`` may have set."""
     bits = 0

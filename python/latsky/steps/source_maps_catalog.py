@@ -19,8 +19,8 @@ import numpy as np
 
 from latsky.catalog.read import Catalog, CatalogSource, read_catalog, source_xml
 from latsky.catalog.rules import Part, Range, Rule, divide
+from latsky.config.catalog_parts import CatalogCut, CatalogFile, read_catalog_file
 from latsky.config.document import read_yaml
-from latsky.config.library import CatalogCut, CatalogFile, read_catalog_file
 from latsky.errors import InputError, Problems
 from latsky.fits import dss
 from latsky.naming import catalog_part_name
