@@ -362,7 +362,8 @@ def template_map(nside: int, cloud: Cloud, psf: Profile) -> SourceMap:
     u = grid()[0]
     at = np.log1p(distance2 / SCALE**2)
     area = np.pi / (3.0 * nside * nside)
-    # the kernel holds within this circle what the profile does: its centre takes the difference
+    # a PSF that the grid does not resolve keeps what it holds within this circle: the kernel's
+    # centre takes the difference (one that is resolved sums up right by itself)
     circle = (0.48 * size * step) ** 2
     core = distance2 <= circle
     for plane in range(len(reach)):
@@ -372,7 +373,8 @@ def template_map(nside: int, cloud: Cloud, psf: Profile) -> SourceMap:
         whole = np.where(core, quarter, 0.0)
         mirrored = 2 * whole.sum() - whole[:, 0].sum()
         held = np.interp(np.log1p(circle / SCALE**2), u, contained(psf.density[plane]))
-        quarter[0, 0] += held - mirrored
+        if psf.width[plane] < 2 * step:
+            quarter[0, 0] += held - mirrored
         kernel = np.concatenate([quarter, quarter[:, 1 : size - size // 2][:, ::-1]], axis=1)
         image = fft.irfft2(fft.rfft2(kernel, overwrite_x=True) * spectrum, s=(size, size))
         image = image[: 2 * half + 1, : 2 * half + 1][inside] / step**2

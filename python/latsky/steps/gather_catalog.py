@@ -1,4 +1,4 @@
-"""``latsky-step gather-catalog``: single source maps of all batches in one file, an HDU a source."""
+"""``latsky-step gather-catalog``: single source maps of all batches in one file."""
 
 from __future__ import annotations
 
