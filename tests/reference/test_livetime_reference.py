@@ -1,14 +1,16 @@
 """Livetime cubes, exposures and response functions against those of the real tools."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from latsky.embedded.exposure import exposure_by_bin
+from latsky.embedded.exposure import exposure_by_bin, pixels_at
 from latsky.embedded.main import main
 from latsky.fits.core import FitsFile, read_table
+from latsky.fits.frames import unit_vectors
 from latsky.fits.hpx import read_exposure_cube
 from latsky.fits.irfs import load_response
 from latsky.fits.livetime import LivetimeCube, read_livetime_cube
@@ -299,3 +301,32 @@ def test_psf_at_vela(reference: Path, cubes: dict[int, Path], caldb: Path) -> No
         assert norm == pytest.approx(1.0, abs=2e-3)
         found = np.interp(angle, nodes, density / norm)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_energy_dispersion(reference: Path, cubes: dict[int, Path], caldb: Path) -> None:
+    """The energy dispersion, through gtdrm's matrix at the Galactic centre.
+
+    gtdrm has no parameter for the event types and took FRONT and BACK; it weights with livetime
+    and area alone, without the efficiency correction.
+    """
+    with FitsFile(reference / "week/expected/drm_E2_PSF123.fits.gz") as file:
+        table, bounds = file.table("DRM"), file.table("EBOUNDS")
+    edges = np.append(bounds["E_MIN"], bounds["E_MAX"][-1]) / 1e3
+    cube, response = read_livetime_cube(cubes[100]), load_response("P8R3_SOURCE_V3", 3, caldb)
+    cosines = cube.bins.cos_centers
+    centre = unit_vectors(np.zeros(1), np.zeros(1))
+    livetime = cube.livetime[pixels_at(cube, centre, "GAL")[0]]
+    x, w = np.polynomial.legendre.leggauss(200)
+    found = np.zeros((3, 3))
+    for row, true in enumerate(np.sqrt(table["ENERG_LO"] * table["ENERG_HI"])):
+        area = [kind.aeff.value([true], cosines)[0] * livetime for kind in response.event_types]
+        for column, (low, high) in enumerate(pairwise(edges)):
+            measured = (low + high) / 2 + (high - low) / 2 * x
+            part = sum(
+                kind.edisp.density(float(true), cosines, measured) @ w * (high - low) / 2 * weight
+                for kind, weight in zip(response.event_types, area, strict=True)
+            )
+            # gtdrm integrates over cos(theta) by the trapezium rule between centres of bins
+            found[row, column] = np.trapezoid(part, cosines)
+        found[row] /= np.trapezoid(sum(area), cosines)
+    np.testing.assert_allclose(found, np.stack(table.variable("MATRIX")), rtol=1e-5)
