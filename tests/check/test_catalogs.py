@@ -50,10 +50,6 @@ def write_catalog(root, columns=("Source_Name", "Signif_Avg", "Extended_Source_N
         file.table("LAT_Point_Source_Catalog", data)
 
 
-def test_right(analysis):
-    assert analysis() == []
-
-
 def test_missing(analysis):
     (analysis.root / "cat/psc.fits").unlink()
     (analysis.root / "cat/extended").rmdir()
@@ -82,5 +78,10 @@ def test_no_catalogue_at_all(analysis):
 
 @pytest.mark.reference
 def test_real_catalogue(analysis, reference):
-    text = PARTS.replace("cat/psc.fits", str(reference / "catalog/gll_psc_v35.fit.gz"))
-    assert analysis(text.replace("cat/extended", str(reference / "catalog/Extended_14years"))) == []
+    text = PARTS.replace("cat/psc.fits", str(reference / "catalog/gll_psc_v35.fit.gz")).replace(
+        "cat/extended", str(reference / "catalog/Extended_14years")
+    )
+    assert analysis(text) == []
+    found = analysis(text + "  few :\n    cuts : [{ cut_var: Signif_Avg, max_val : 4.02 }]\n")
+    assert found
+    assert all("few" in problem and "faint" in problem for problem in found)

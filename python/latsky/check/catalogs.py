@@ -15,7 +15,7 @@ EXTENDED_COLUMNS = ("Extended_Source_Name", "Extended")
 def check_catalogs(
     analysis: Analysis, _cuts: list[Cut]
 ) -> tuple[list[InputError], list[InputError]]:
-    """Problems: catalogue files and columns, and directories of templates, that do not exist."""
+    """Problems: files, columns and templates that do not exist, sources that two rules take."""
     problems = Problems()
     for catalog in analysis.library.catalogs if analysis.library else ():
         problems.collect(lambda c=catalog: _check(analysis, c, problems))
@@ -23,7 +23,7 @@ def check_catalogs(
 
 
 def _check(analysis: Analysis, catalog: CatalogParts, problems: Problems) -> None:
-    document = catalog.document
+    document, before = catalog.document, len(problems.found)
     places = analysis.directories
     directory = places.resolve(catalog.extended_path)
     if not directory.is_dir():
@@ -50,3 +50,8 @@ def _check(analysis: Analysis, catalog: CatalogParts, problems: Problems) -> Non
                         *("rules_dict", rule, "cuts", number),
                     )
                 )
+    if len(problems.found) == before:
+        # reads the sources: a template that is missing, a source that two rules take
+        from latsky.steps.source_maps_catalog import read_parts
+
+        problems.collect(lambda: read_parts(document.path, path, directory))
