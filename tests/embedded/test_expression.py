@@ -57,6 +57,9 @@ def rows_that_pass(text, table):
         ("START-1-1 == 0", [2]),
         ("-START < -2.5", [3]),
         ("- -START == 3", [3]),
+        # unsigned and short columns do not wrap round
+        ("-LAT_CONFIG < 0", [0, 2, 3]),
+        ("LAT_CONFIG - DATA_QUAL*DATA_QUAL < 0", [3]),
         ("2^START^1 == 8", [3]),
         ("2**START == 4", [2]),
         ("-2^2 == 4 && START == 0", [0]),
