@@ -1,4 +1,9 @@
-"""``gtmktime``: good time intervals from a condition on the spacecraft data."""
+"""``gtmktime``: good time intervals from a condition on the spacecraft data.
+
+Gives the intervals of the Fermitools' command. It differs in three things: an ``||`` in the
+condition is not torn apart by the ROI cut that follows it, a condition that no row satisfies gives
+an empty product, and spacecraft files that do not reach the events at all are an error.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""``gtselect``: select events by direction, time, energy, zenith angle, class and type."""
+"""``gtselect``: select events by direction, time, energy, zenith angle, class and type.
+
+Selects what the Fermitools' command selects, and states it by the same keywords. It differs where
+that would go wrong without a word: ``tmin`` without ``tmax`` (there ignored) and files that share
+good time (there counted twice) are errors.
+"""
 
 from __future__ import annotations
 
