@@ -228,3 +228,5 @@ def test_caldbconfig_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError) as error:
         load_response("P8R3_SOURCE_V3")
     assert error.value.key == "CALDBCONFIG"
+    monkeypatch.setenv("CALDB", str(tmp_path / "files"))
+    assert load_response("P8R3_SOURCE_V3").mask == 3

@@ -122,7 +122,9 @@ def _unknown(name: str, root: Path, available: list[str]) -> InputError:
 
 
 def _config(root: Path, *, use_environment: bool) -> Path | None:
-    """Path of caldb.config, None for a plain directory."""
+    """Path of caldb.config, None for a plain directory (where CALDBCONFIG has no say)."""
+    if _names_in_directory(root):
+        return None
     named = os.environ.get("CALDBCONFIG") if use_environment else None
     if named:
         path = Path(named)
