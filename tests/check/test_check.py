@@ -127,14 +127,20 @@ def test_spacecraft_data_end_early(week):
 
 
 def test_spacecraft_data_in_two_files_with_a_gap(week):
+    """A gap may be as long as match-spacecraft allows, one hour; at the ends there may be none."""
     (week / "a.yaml").write_text(MASTER.replace("ft2.fits", "[ft2.fits, more.fits]"))
     write_spacecraft(week / "ft2.fits", stop=START + DAY)
-    write_spacecraft(week / "more.fits", START + DAY + 30, START + 3 * DAY)
+    write_spacecraft(week / "more.fits", START + DAY + 3500, START + 3 * DAY)
     assert found(week) == []
-    write_spacecraft(week / "more.fits", START + DAY + 600, START + 3 * DAY)
+    write_spacecraft(week / "more.fits", START + DAY + 3700, START + 3 * DAY)
     assert found(week) == [
-        "ft1_1.fits: ft1file: 600 s of good time are not covered by spacecraft data, "
+        "ft1_1.fits: ft1file: 3700 s of good time are not covered by spacecraft data, "
         f"first at MET {START + DAY:.0f}"
+    ]
+    write_spacecraft(week / "more.fits", START + DAY, START + 3 * DAY - 10)
+    assert found(week) == [
+        "ft1_2.fits: ft1file: 10 s of good time are not covered by spacecraft data, "
+        f"first at MET {START + 3 * DAY - 10:.0f}"
     ]
 
 

@@ -26,8 +26,8 @@ LEAST_SAMPLE = 1_000
 """fewer events than this, of a longer file, say nothing about its classes"""
 SEEK_LIMIT = 64 << 20
 """bytes of a gzipped file beyond which it is not read through to its good time intervals"""
-UNCOVERED = 60.0
-"""seconds of good time without spacecraft data that are let pass: two rows"""
+ROUNDING = 1.0
+"""seconds by which good time may reach beyond all spacecraft data"""
 OVERLAP = 1e-3
 """seconds that two event files may share by rounding"""
 ENERGY_TOLERANCE = 1e-6
@@ -225,16 +225,25 @@ def spacecraft_span(listed: ListedFile) -> tuple[float, float]:
 
 
 def uncovered(summaries: list[EventSummary], spans: np.ndarray) -> list[InputError]:
-    """Event files whose good times are not all within the spans (n, 2) of spacecraft data."""
+    """Event files whose good times are not all within the spans (n, 2) of spacecraft data.
+
+    The rule is that of the step that matches them: gaps between spans may be as long as it allows.
+    """
+    from latsky.steps.match_spacecraft import LONGEST_GAP
+
     found = []
     coverage = gti.normalise(spans)
     for summary in summaries:
         bare = gti.subtract(summary.times, coverage)
-        missing = gti.total(bare)
-        if missing > UNCOVERED:
+        lengths = bare[:, 1] - bare[:, 0]
+        between = np.zeros(len(bare), bool)
+        if len(coverage):
+            between = (bare[:, 0] >= coverage[0, 1]) & (bare[:, 1] <= coverage[-1, 0])
+        bare = bare[lengths > np.where(between, LONGEST_GAP, ROUNDING)]
+        if len(bare):
             found.append(
                 summary.listed.problem(
-                    f"{missing:.6g} s of good time are not covered by spacecraft data, "
+                    f"{gti.total(bare):.6g} s of good time are not covered by spacecraft data, "
                     f"first at MET {bare[0, 0]:.0f}"
                 )
             )
