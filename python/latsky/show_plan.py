@@ -229,7 +229,8 @@ def closing(
             f"products that stay: {len(plan.components)} counts cubes, "
             f"{len(plan.livetime_cuts)} livetime cubes, {len(plan.components)} exposure cubes, "
             f"{_size(products)}",
-            f"about {_time(wall)} with {jobs} job{'s' * (jobs != 1)} at a time and the {rates.name} engine",
+            f"about {_time(wall)} with {jobs} job{'s' * (jobs != 1)} at a time and "
+            f"the {rates.name} engine",
         )
     )
 
