@@ -8,8 +8,8 @@ that is applied exactly; beyond, the window is taken to stay at its last value:
 
 so that the sum breaks off at zero. A kernel wider than the pixels (b_L = 0) gives the plain
 harmonic convolution, a kernel much narrower (b_l = 1) the map itself, both without ringing, and
-anything between is right up to (b_l - b_L) times what the map holds beyond L. The working grid is
-the coarsest for which that is negligible; the first term has the full resolution of the map.
+anything between is right up to (b_l - b_L) times what the map holds beyond L. L is the lowest for
+which that is negligible; the first term has the full resolution of the map.
 
 Integrals over HEALPix rings use weights per ring that make them exact for zonal functions up to the
 band limit, as the ring weights of the HEALPix package do.
@@ -26,10 +26,18 @@ import numpy as np
 
 from latsky.embedded import sampling
 
-COARSEST = 32
-"""nside of the smallest working grid"""
-TOLERANCE = 5e-4
-"""error of a pixel, relative to its value, below which a coarser working grid will do"""
+COARSEST = 16
+"""half the lowest band limit"""
+TOLERANCE = 1e-4
+"""error of a pixel, relative to its value, below which a lower band limit will do"""
+SPOT = 1.0
+"""contrast from which a pixel of the field is an unresolved spot, worth a grid finer than it"""
+UNRESOLVED = 2e-3
+"""share of a spot's image below which the grid is fine enough for it"""
+CHEAP = 512
+"""nside of a map whose transform costs little"""
+FINER = 4
+"""how much finer than the field the working grid may be"""
 
 
 @numba.njit(cache=True)
@@ -164,7 +172,7 @@ class Convolver:
     @property
     def longest(self) -> int:
         """Highest degree of a window that any working grid uses."""
-        return 2 * max(self.nside_field, COARSEST) + 1
+        return 2 * FINER * self.nside_field + 1
 
     def _parent(self, nside: int) -> np.ndarray:
         """Index of the pixel of nside/2 for each one of ``nside``."""
@@ -212,51 +220,78 @@ class Convolver:
         return smooth
 
     def choose(self, field: np.ndarray, peak: float, window: np.ndarray) -> Grid:
-        """The coarsest working grid that leaves an error below ``TOLERANCE``.
+        """The lowest band limit that leaves an error below ``TOLERANCE``.
 
-        Two things go wrong on a grid: what the window changes beyond the band limit is lost, and
-        what the field holds within a pixel of the grid is moved to its centre (aliased, mostly to
-        degrees about ``nside``). Both are proportional to the contrast within the pixels.
-        ``peak`` is the field's largest value: contrast matters where a thousandth of it is.
+        What the window changes beyond the band limit is lost: that, times the contrast of the field
+        within pixels of the size that the limit resolves. ``peak`` is the field's largest value:
+        contrast matters where a thousandth of it is. A field with unresolved spots gets a grid
+        finer than its own.
         """
+        # the envelope of a pixel's window, which falls more slowly than its second-order form
+        pixel = 1.0 / (1.0 + (np.arange(len(window)) / (2.0 * self.nside)) ** 1.5)
+        beyond = np.abs(window) * pixel
+
+        def lost(nside: int) -> float:
+            level = window[2 * nside + 1]
+            rest = np.abs(window[2 * nside + 1 :] - level) * pixel[2 * nside + 1 :]
+            return max(float(rest.max()), float(beyond[2 * nside + 1]))
+
         best = nside = self.nside_field
-        pixel = pixel_window(self.nside, len(window) - 1)
-        values, ratio = field, 1.0
+        values, ratio, finest = field, 1.0, 0.0
         while nside > COARSEST:
             parent = self._parent(nside)
             coarse = sampling.average(values, parent, len(values) // 4)
-            ratio *= 1.0 + sampling.largest_contrast(values, parent, coarse, 1e-3 * peak)
+            contrast = sampling.largest_contrast(values, parent, coarse, 1e-3 * peak)
+            finest = max(finest, contrast) if values is field else finest
+            ratio *= 1.0 + contrast
             values, nside = coarse, nside // 2
-            lmax = 2 * nside
-            level = window[lmax + 1]
-            lost = (np.abs(window[lmax + 1 :] - level) * pixel[lmax + 1 :]).max()
-            effect = max(lost, abs(level) * pixel[lmax + 1], abs(window[nside]) / 4)
-            if effect * (ratio - 1.0) >= TOLERANCE:
+            if lost(nside) * (ratio - 1.0) >= TOLERANCE:
                 break
             best = nside
+        if self.uniform and finest > SPOT and best >= self.nside_field:
+            degree = np.arange(len(window))
+            power = (2 * degree + 1) * pixel
+            whole = (power * np.abs(window)).sum()
+
+            def missing(nside: int) -> float:
+                """Share of a spot's image at its peak that the limit leaves out."""
+                rest = np.abs(window - window[2 * nside + 1])[2 * nside + 1 :]
+                return float((power[2 * nside + 1 :] * rest).sum() / whole)
+
+            while best < FINER * self.nside_field and missing(best) > UNRESOLVED:
+                best *= 2
         lmax = 2 * best
-        return Grid(best, lmax, self.nside if lmax <= self.nside else max(2 * self.nside, best))
+        return Grid(max(best, self.nside_field), lmax, self._output_grid(lmax))
+
+    def _output_grid(self, lmax: int) -> int:
+        """Resolution at which the harmonic part is made before it is averaged over pixels.
+
+        Where it varies little over a pixel the pixels' own centres and mean window will do. Else
+        parts of them: at least four, sixteen where that costs little, since pixels are not round.
+        """
+        if 2 * lmax <= self.nside:
+            return self.nside
+        return max(2 * self.nside, min(4 * self.nside, CHEAP), lmax // 2)
 
     def _harmonic(self, field: np.ndarray, window: np.ndarray, grid: Grid) -> np.ndarray:
         from ducc0.healpix import Healpix_Base
         from ducc0.sht import adjoint_synthesis, synthesis
 
-        lmax = grid.lmax
-        values = self.degrade(field, self.nside_field, grid.nside)
+        lmax, values, nside = grid.lmax, field, self.nside_field
+        while nside < grid.nside:
+            nside *= 2
+            values = values[self._parent(nside)]
         rings = sampling.rings(grid.nside)
         weights = ring_weights(grid.nside, lmax) * (4 * np.pi / len(values))
         _weigh_rings(values, weights, rings.start, rings.count)
         info = Healpix_Base(grid.nside, "RING").sht_info()
         alm = adjoint_synthesis(map=values[None], lmax=lmax, spin=0, nthreads=self.threads, **info)
-        # averages on the way in are undone, those on the way out applied
         factor = window * pixel_window(grid.nside_out, lmax)
         if self.uniform:
-            factor *= pixel_window(self.nside_field, lmax)
-        if grid.nside < self.nside_field:
-            factor *= pixel_window(self.nside_field, lmax) / pixel_window(grid.nside, lmax)
+            factor *= pixel_window(grid.nside, lmax)
         _scale_degrees(alm[0], factor)
         info = Healpix_Base(grid.nside_out, "RING").sht_info()
-        reuse = {"map": field[None]} if grid.nside_out == self.nside_field else {}
+        reuse = {"map": values[None]} if grid.nside_out == grid.nside else {}
         result = synthesis(alm=alm, lmax=lmax, spin=0, nthreads=self.threads, **info, **reuse)
         return self.degrade(result[0], grid.nside_out, self.nside)
 
