@@ -143,20 +143,19 @@ def make_embedded(request: Request) -> int:
         assert shape.template is not None
         template = open_template(shape.template, shape.kind)
         template.check_energies(energies)
-        if shape.kind == "cube" and not template.whole_sky:
+        if template.energies is not None and not template.whole_sky:
             raise InputError(
                 "covers a part of the sky only; give a single map with --kind map",
                 shape.template,
                 "INDXSCHM",
             )
+    mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
     if template is not None and not request.no_psf:
-        mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
-        response = load_response(request.irfs, mask)
         livetime = read_livetime_cube(request.livetime_cube)
+        response = load_response(request.irfs, mask)
         psf = PsfSource(response, livetime, cube.geometry.coordsys)
     maps = DiffuseMaps(cube.geometry, exposure, template, psf, request.threads)
     header = source_header(cube, "source-maps-diffuse", request.output)
-    mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
     dss.write(header, (*cuts, irf_version(request.irfs, mask)))
     # the file is opened first: a name that cannot be written is an error before the work
     writer = FitsWriter(request.output, clobber=request.clobber)
