@@ -19,6 +19,18 @@ def test_job_class_is_asked_of_the_tool() -> None:
     assert parameters(tool.job) == ["self", "job_order", "output_callbacks", "runtimeContext"]
 
 
+def test_jobs_without_a_command_hand_over_their_outputs() -> None:
+    tools = cwltool.command_line_tool
+    assert parameters(tools.ExpressionTool.job)[1:] == [
+        "job_order",
+        "output_callbacks",
+        "runtimeContext",
+    ]
+    for job in (tools.ExpressionJob, tools.CallbackJob):
+        assert "output_callback" in parameters(job.__init__)
+    assert issubclass(toil.ToilExpressionTool, tools.ExpressionTool)
+
+
 def test_jobs_run_through_one_method() -> None:
     assert parameters(cwltool.job.JobBase._execute) == [
         "self",
@@ -35,5 +47,6 @@ def test_jobs_run_through_one_method() -> None:
 def test_factories() -> None:
     assert "construct_tool_object" in vars(cwltool.context.LoadingContext())
     assert "loadingContext" in parameters(cwltool.main.main)
+    assert parameters(cwltool.main.run) == ["args", "kwargs"]
     assert parameters(toil.toil_make_tool) == ["toolpath_object", "loadingContext"]
     assert issubclass(toil.ToilCommandLineTool, cwltool.command_line_tool.CommandLineTool)

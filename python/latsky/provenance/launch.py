@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from latsky.provenance.recorder import RecordedTool, factory
+from latsky.provenance.recorder import RecordedExpression, RecordedTool, factory
 
 
 def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
@@ -20,9 +20,13 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
     if engine == "toil":
         import toil.cwl.cwltoil as toil
 
-        from latsky.provenance.toil_recorder import RecordedToilTool
+        from latsky.provenance.toil_recorder import RecordedToilExpression, RecordedToilTool
 
-        toil.toil_make_tool = factory(toil.toil_make_tool, RecordedToilTool, records)
+        toil_classes = {
+            "CommandLineTool": RecordedToilTool,
+            "ExpressionTool": RecordedToilExpression,
+        }
+        toil.toil_make_tool = factory(toil.toil_make_tool, toil_classes, records)
         return toil.main(list(arguments))
     if engine != "cwltool":
         raise ValueError(f"unknown engine {engine}")
@@ -31,11 +35,10 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
     import cwltool.workflow
 
     context = cwltool.context.LoadingContext()
-    context.construct_tool_object = factory(
-        cwltool.workflow.default_make_tool, RecordedTool, records
-    )
-    # the console script's own entry, which alone turns failures into exit codes
-    return cwltool.main.main(list(arguments), loadingContext=context)
+    classes = {"CommandLineTool": RecordedTool, "ExpressionTool": RecordedExpression}
+    context.construct_tool_object = factory(cwltool.workflow.default_make_tool, classes, records)
+    # the console script's own entry, which ends its commands when it is asked to end
+    return cwltool.main.run(list(arguments), loadingContext=context)
 
 
 def main() -> None:

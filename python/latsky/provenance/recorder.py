@@ -1,5 +1,8 @@
 """One record for every attempt at a CommandLineTool, under cwltool and under Toil.
 
+Expressions leave a record as well, and tools whose outputs cwltool took from its cache; ``kind``
+tells the three apart: ``command``, ``expression``, ``cached``. A step that was skipped has none.
+
 Neither engine is patched. cwltool makes its tools through a factory and asks each tool for the
 class of its jobs; the factory here returns tools whose jobs are subclasses that write what they
 run, before it starts and after it ended. Toil pickles the tools into its jobs, so its workers
@@ -11,7 +14,8 @@ when an attempt begins and ``ID.json`` in its place when it ended. An attempt th
 its ``started`` record. The output of the command goes to ``ID.log`` beside it.
 
 Hooks used: ``make_job_runner`` and ``job`` of CommandLineTool, ``_execute``, ``collect_outputs``
-and ``output_callback`` of its jobs, ``construct_tool_object`` of cwltool's LoadingContext,
+and ``output_callback`` of its jobs, ``job`` of ExpressionTool and ``output_callback`` of its jobs
+and of CallbackJob (the cache), ``construct_tool_object`` of cwltool's LoadingContext,
 ``toil_make_tool`` of Toil. tests/provenance/test_hooks.py holds the pinned versions to them.
 """
 
@@ -26,21 +30,25 @@ import socket
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from cwltool.command_line_tool import CommandLineTool
+from cwltool.command_line_tool import CallbackJob, CommandLineTool, ExpressionTool
 from cwltool.job import JobBase
 
+from latsky.provenance.fits_sums import datasums
+from latsky.provenance.hashing import path_of, sha256
+
 SCHEMA = "latsky-record/1"
+FITS = (".fits", ".fit")
 LOG_TAIL = 1 << 16
 """bytes of a command's output that go on to the engine's own log"""
 
 _SLURM = ("SLURM_JOB_ID", "SLURM_JOB_NODELIST", "SLURM_JOB_PARTITION", "SLURM_CLUSTER_NAME")
-_FILE_KEYS = ("class", "basename", "location", "checksum", "sha256", "size")
+_FILE_KEYS = ("class", "basename", "location", "checksum", "sha256", "size", "datasum")
 
 
 def now() -> str:
@@ -48,21 +56,16 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
-def sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @lru_cache(maxsize=64)
 def _image_hash(path: str, size: int, mtime: int) -> str:
     return sha256(path)
 
 
-def describe(value: Any, resolve: Callable[[Mapping[str, Any]], str | None] | None = None) -> Any:
+def describe(value: Any, resolve: Callable[[Any], Path | None] | None = None) -> Any:
     """A job order or output object with its files reduced to names, sizes and hashes.
 
-    With ``resolve`` (File object → path), files are hashed where that was not done yet.
+    With ``resolve`` (File object → path), files are hashed where that was not done yet, and those
+    in FITS get the DATASUM of every HDU as ``datasum``.
     """
     if isinstance(value, Mapping):
         kind = value.get("class")
@@ -76,9 +79,11 @@ def describe(value: Any, resolve: Callable[[Mapping[str, Any]], str | None] | No
             content = str(value["contents"]).encode()
             slim.update(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
         elif kind == "File" and resolve is not None and "sha256" not in slim:
-            name = resolve(value)
-            if name and (path := Path(name)).is_file():
+            path = resolve(value)
+            if path is not None and path.is_file():
                 slim.update(sha256=sha256(path), size=path.stat().st_size)
+                if path.suffix in FITS and (sums := datasums(path)):
+                    slim["datasum"] = sums
         return slim
     if isinstance(value, list | tuple):
         return [describe(item, resolve) for item in value]
@@ -100,7 +105,8 @@ def write(directory: Path, record: Mapping[str, Any], *, finished: bool) -> None
 
 
 @lru_cache(maxsize=1)
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
+    """Host, processor, platform and Python version."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -155,7 +161,7 @@ def recording(base: type) -> type:
             def collect(outdir: str, code: int) -> Any:
                 record["exit_code"], record["end"] = code, now()
                 outputs = inner_collect(outdir, code)
-                record["outputs"] = describe(outputs, _path_of)
+                record["outputs"] = describe(outputs, path_of)
                 return outputs
 
             def callback(outputs: Any, status: str) -> None:
@@ -178,13 +184,25 @@ def recording(base: type) -> type:
     return RecordingJob
 
 
-def _begin(job: Any, tool: Any, runtime: list[str], env: Mapping[str, str]) -> dict[str, Any]:
-    record: dict[str, Any] = {
+def _identity(tool: Any, kind: str, inputs: Any) -> dict[str, Any]:
+    """What all kinds of records begin with."""
+    return {
         "schema": SCHEMA,
         "id": uuid.uuid4().hex,
+        "kind": kind,
         "step": list(tool.latsky_step or []),
         "tool": str(tool.tool.get("id", "")),
         "label": str(tool.tool.get("label", "")),
+        "inputs": describe(inputs),
+        "machine": machine(),
+        "user": getpass.getuser(),
+        "start": now(),
+    }
+
+
+def _begin(job: Any, tool: Any, runtime: list[str], env: Mapping[str, str]) -> dict[str, Any]:
+    record = {
+        **_identity(tool, "command", job.joborder),
         "name": str(job.name),
         "command": [str(word) for word in job.command_line],
         "runtime": runtime,
@@ -193,11 +211,7 @@ def _begin(job: Any, tool: Any, runtime: list[str], env: Mapping[str, str]) -> d
         "resources": dict(job.builder.resources),
         "time_limit": job.timelimit,
         "directory": str(job.outdir),
-        "machine": _machine(),
-        "user": getpass.getuser(),
         "slurm": {key: os.environ[key] for key in _SLURM if key in os.environ},
-        "inputs": describe(job.joborder),
-        "start": now(),
     }
     toil_job = getattr(tool, "_toil_job", None)
     if toil_job is not None:
@@ -208,15 +222,6 @@ def _begin(job: Any, tool: Any, runtime: list[str], env: Mapping[str, str]) -> d
             "attempts_left": int(description.remainingTryCount),
         }
     return record
-
-
-def _path_of(file: Mapping[str, Any]) -> str | None:
-    location = str(file.get("location", ""))
-    if location.startswith("file://"):
-        from urllib.parse import unquote
-
-        return unquote(location[7:])
-    return str(file["path"]) if "path" in file else None
 
 
 def _wait(process: Any, usage: dict[str, Any]) -> None:
@@ -244,11 +249,31 @@ def _echo(log: Path) -> None:
     sys.stderr.flush()
 
 
+def _record_end(job: Any, tool: Any, kind: str, inputs: Any) -> None:
+    """Write a record when a job that runs no command hands over its outputs."""
+    record = _identity(tool, kind, inputs)
+    inner = job.output_callback
+    # an expression only hands files on, which are known by what made them
+    resolve = path_of if kind == "cached" else None
+
+    def callback(outputs: Any, status: str) -> None:
+        record.update(status=status, end=now(), outputs=describe(outputs, resolve))
+        write(Path(tool.latsky_records), record, finished=True)
+        if inner is not None:
+            inner(outputs, status)
+
+    job.output_callback = callback
+
+
 class _Recorded:
-    """What makes a tool's jobs write records."""
+    """What a recorded tool knows: the path of steps to it, and where its records go."""
 
     latsky_step: list[str] | None = None
     latsky_records: str = ""
+
+
+class _RecordedTool(_Recorded):
+    """What makes the jobs of a CommandLineTool write records."""
 
     def make_job_runner(self, context: Any) -> type:
         return recording(super().make_job_runner(context))  # type: ignore[misc]
@@ -257,19 +282,37 @@ class _Recorded:
         for job in super().job(order, callbacks, context):  # type: ignore[misc]
             if isinstance(job, JobBase):
                 job.latsky_tool = self  # type: ignore[attr-defined]
+            elif isinstance(job, CallbackJob):
+                _record_end(job, self, "cached", order)
             yield job
 
 
-class RecordedTool(_Recorded, CommandLineTool):
-    """A cwltool tool with records."""
+class _RecordedExpression(_Recorded):
+    """What makes the jobs of an ExpressionTool write records."""
+
+    def job(self, order: Any, callbacks: Any, context: Any) -> Iterator[Any]:
+        for job in super().job(order, callbacks, context):  # type: ignore[misc]
+            _record_end(job, self, "expression", order)
+            yield job
 
 
-def factory(base: Callable[[Any, Any], Any], tool_class: type, records: Path) -> Callable:
-    """The factory ``base`` of tool objects, with ``tool_class`` for CommandLineTools."""
+class RecordedTool(_RecordedTool, CommandLineTool):
+    """A tool of cwltool with records."""
+
+
+class RecordedExpression(_RecordedExpression, ExpressionTool):
+    """An expression of cwltool with records."""
+
+
+def factory(
+    base: Callable[[Any, Any], Any], classes: Mapping[str, type], records: Path
+) -> Callable[[Any, Any], Any]:
+    """The factory ``base`` of tool objects, with ``classes`` for the CWL classes they name."""
 
     def make(document: Any, context: Any) -> Any:
-        if isinstance(document, Mapping) and document.get("class") == "CommandLineTool":
-            made = tool_class(document, context)
+        recorded = classes.get(document["class"]) if isinstance(document, Mapping) else None
+        if recorded is not None:
+            made = recorded(document, context)
             made.latsky_records = str(records)
         else:
             made = base(document, context)
@@ -288,8 +331,13 @@ def _label(tool: Any, step: str) -> None:
         _label(inner.embedded_tool, step)
 
 
-def read(directory: Path) -> list[dict[str, Any]]:
-    """All records of a run by start time; those of attempts that never ended have no status."""
+def read(
+    directory: Path, kinds: Collection[str] | None = ("command", "cached")
+) -> list[dict[str, Any]]:
+    """The records of a run by start time, those of ``kinds`` (None: all).
+
+    Those of attempts that never ended have no ``status``.
+    """
     found = {}
     for suffix in (".started", ".json"):
         for path in directory.glob(f"*{suffix}"):
@@ -297,5 +345,6 @@ def read(directory: Path) -> list[dict[str, Any]]:
                 record = json.loads(path.read_text())
             except (OSError, ValueError):
                 continue  # renamed or replaced meanwhile
-            found[record["id"]] = record
+            if kinds is None or record["kind"] in kinds:
+                found[record["id"]] = record
     return sorted(found.values(), key=lambda record: (record["start"], record["id"]))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from latsky.check import check_analysis, show_warnings
+from latsky.config.analysis import Analysis
 from latsky.errors import InputErrors
 from latsky.job_order import job_order, write_job_order
+from latsky.provenance import run_record
+from latsky.provenance.closure import copy_closure
+from latsky.provenance.hashing import hash_order
 from latsky.run.cwltool import check_flags, run_workflow
 from latsky.run.products import draw, file_outputs, show_table, summarise
 from latsky.run.progress import RunLog, count_jobs
@@ -50,29 +55,64 @@ def run(options: argparse.Namespace) -> int:
         raise InputErrors(report.problems)
     directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    order = directory / "job-order.yml"
-    with order.open("w", encoding="utf-8") as stream:
-        write_job_order(job_order(report.analysis), stream)
+    workflow, trees = prepare(report.analysis, directory)
+    record = run_record.begin(
+        engine="cwltool",
+        arguments=sys.argv[1:],
+        workflow=workflow,
+        directory=directory,
+        analysis=options.analysis.resolve(),
+        config=_config(report.analysis),
+        directories=trees,
+    )
     total = count_jobs(plan_of(report.analysis))
     scratch = report.analysis.file.scratch
-    status, log, outputs = run_workflow(
-        document("cwl/allsky.cwl"),
-        order,
-        directory,
-        max(1, options.jobs),
-        total,
-        flags,
-        options.analysis.resolve().parent / scratch if scratch else None,
-    )
+    with run_record.recorded(record, directory):
+        status, log, outputs = run_workflow(
+            workflow,
+            directory / "job-order.yml",
+            directory,
+            max(1, options.jobs),
+            total,
+            flags,
+            options.analysis.resolve().parent / scratch if scratch else None,
+        )
+        record["exit_status"] = status
+        if status == 0:
+            outputs = file_outputs(outputs, directory)
     if status != 0:
         return _explain(status, log, directory)
-    outputs = file_outputs(outputs, directory)
     show_table(summarise(outputs))
     print(f"products and record of the run: {directory}")
     if not options.no_plots:
         draw(outputs, directory)
         print(f"sky maps: {directory / 'plots'}; others: latsky view FILE")
     return 0
+
+
+def prepare(analysis: Analysis, directory: Path) -> tuple[Path, dict]:
+    """Write the job order, with hashes, and copy the CWL documents.
+
+    Returns the workflow's copy and the files of the directories in the job order by their hash.
+    Records of an earlier run in the same directory are removed.
+    """
+    for leftover in ("records", "suite"):
+        shutil.rmtree(directory / leftover, ignore_errors=True)
+    source = document("cwl/allsky.cwl")
+    workflow = copy_closure(source, directory / "suite", source.parents[1])
+    order = job_order(analysis)
+    trees = hash_order(order)
+    temporary = directory / ".job-order.yml.part"
+    with temporary.open("w", encoding="utf-8") as stream:
+        write_job_order(order, stream)
+    temporary.replace(directory / "job-order.yml")
+    return workflow, trees
+
+
+def _config(analysis: Analysis) -> list[Path]:
+    """The YAML files of an analysis."""
+    named = (analysis.comp_path, analysis.data_path, analysis.filters_path)
+    return [analysis.document.path, *(path for path in named if path is not None)]
 
 
 def _explain(status: int, log: RunLog, directory: Path) -> int:

@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from latsky.errors import InputError
-from latsky.run.environment import job_environment, preserve_flags, script
+from latsky.run.environment import job_environment, preserve_flags
 from latsky.run.progress import RunLog, follow
 
 OWN_FLAGS = ("--provenance", "--outdir", "--parallel", "--parallel-max", "--no-container")
@@ -42,9 +43,9 @@ def run_workflow(
 ) -> tuple[int, RunLog, dict[str, Any]]:
     """Run ``workflow`` with ``jobs`` jobs at a time; exit status, log and output object.
 
-    Writes ``engine.log`` and ``outputs.json`` into ``directory``; output files go to its
-    ``.outputs``, intermediate ones to ``.scratch`` (or below ``scratch``), which is removed after
-    success. Raises InputError for flags that cannot work.
+    Writes ``engine.log``, ``outputs.json`` and ``records/`` into ``directory``; output files go to
+    its ``.outputs``, intermediate ones to ``.scratch`` (or below ``scratch``), which is removed
+    after success. Raises InputError for flags that cannot work.
     """
     check_flags(flags)
     environment = job_environment()
@@ -53,7 +54,14 @@ def run_workflow(
         shutil.rmtree(leftover, ignore_errors=True)
     scratch.mkdir(parents=True, exist_ok=True)
     command = [
-        str(script("cwltool")),
+        *(
+            sys.executable,
+            "-P",
+            "-m",
+            "latsky.provenance.launch",
+            "cwltool",
+            str(directory / "records"),
+        ),
         "--disable-color",
         "--no-container",
         "--parallel",
