@@ -1,12 +1,9 @@
 """Parts of source-maps-catalog that need no response functions."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "catalog"))
 from tables import write_catalog
 
 from latsky.errors import InputErrors
@@ -102,3 +99,13 @@ def test_command_names_what_is_missing(definition, tmp_path, capsys):
     assert not (tmp_path / "o.fits").exists()
     with pytest.raises(SystemExit):
         main(["--engine", "embedded"])
+
+
+def test_the_fermitools_are_refused(definition, tmp_path, capsys):
+    from latsky.steps.main import main as step
+
+    names = ("livetime-cube", "counts-cube", "exposure-cube", "output")
+    options = [f"--{name}={tmp_path}/x.fits" for name in names]
+    options += ["--irfs=P8R3_SOURCE_V3", f"--definition={definition}", "--engine=fermitools"]
+    assert step(["source-maps-catalog", *options]) == 2
+    assert "engine: catalogue sources are made by the embedded engine" in capsys.readouterr().err

@@ -94,7 +94,7 @@ class CatalogMaps:
         nside, frame = self.geometry.nside, self.geometry.coordsys
         if shape.kind == "SpatialMap":
             cloud = self._cloud(shape)
-            centre = cloud.turned("CEL").weights @ cloud.turned("CEL").vectors
+            centre = cloud.turned("CEL").centroid
             lon = np.degrees(np.arctan2(centre[1], centre[0])) % 360
             lat = np.degrees(np.arctan2(centre[2], np.hypot(centre[0], centre[1])))
             found = template_map(nside, cloud.turned(frame), self.psf(float(lon), float(lat)))

@@ -3,6 +3,8 @@
 A disk or a Gaussian convolved with the PSF is again a radial profile: it takes the way of a point
 source. A template is a cloud of weighted directions: its pixels, divided where they are large
 against those of the map. Every map is normalised: a plane's sum is 1 within the profile's reach.
+
+Sums are made by einsum, not BLAS: its order of summation may depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -51,7 +53,7 @@ def _convolved(psf: Profile, kernel: np.ndarray, smooth: np.ndarray) -> np.ndarr
     total = kernel.sum(axis=1)
     held = (total > 0) & ~smooth
     result = psf.density.copy()
-    result[:, held] = (psf.density @ kernel[held].T) / total[held]
+    result[:, held] = np.einsum("pk,rk->pr", psf.density, kernel[held]) / total[held]
     return result
 
 
@@ -78,7 +80,7 @@ def disk_profile(psf: Profile, radius: float) -> Profile:
         factor = np.where(total > 0, area / total, 0.0)
     # beyond the support a circle is not complete, and near its end the sum means nothing
     factor = np.where(separation + radius < separation[-1], factor, 1.0)
-    density = (psf.density @ kernel.T) * factor / area
+    density = np.einsum("pk,rk->pr", psf.density, kernel) * factor / area
     thin = (total <= 0) & (separation > radius)
     density[:, thin] = psf.density[:, thin]
     width = np.where(psf.width > 0, psf.width, 0.0)
@@ -128,12 +130,23 @@ class Cloud:
     integral: float
     """what the file's map sums to"""
 
+    @property
+    def centroid(self) -> np.ndarray:
+        """Mean direction (3,), not a unit vector."""
+        return np.einsum("n,nx->x", self.weights, self.vectors)
+
     def turned(self, frame: str) -> Cloud:
         """The same in another frame (GAL or CEL)."""
         turn = rotation(self.frame, frame)
         if turn is None:
             return self
-        return Cloud(self.vectors @ turn.T, self.weights, frame, self.pixel, self.integral)
+        return Cloud(
+            np.einsum("nx,yx->ny", self.vectors, turn),
+            self.weights,
+            frame,
+            self.pixel,
+            self.integral,
+        )
 
 
 def read_template(path: str | os.PathLike[str], finest: float) -> Cloud:
@@ -242,9 +255,10 @@ def _plane_axes(centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _flat(vectors: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Lambert's equal-area plane about ``centre``: (n, 2); the radius is the chord."""
     first, second = _plane_axes(centre)
-    cosine = vectors @ centre
+    cosine = np.einsum("nx,x->n", vectors, centre)
     scale = np.sqrt(2 / np.maximum(1 + cosine, 1e-12))
-    return np.stack([vectors @ first * scale, vectors @ second * scale], axis=1)
+    axes = np.stack([first, second])
+    return np.einsum("nx,kx->nk", vectors, axes) * scale[:, None]
 
 
 def _cells(cloud: Cloud, flat: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -257,7 +271,7 @@ def _cells(cloud: Cloud, flat: np.ndarray, side: float) -> tuple[np.ndarray, np.
         axis=1,
     )
     spread = ((cloud.vectors - centroids[where]) ** 2).sum(axis=1)
-    return centroids, weights, float(cloud.weights @ spread)
+    return centroids, weights, float(np.einsum("n,n->", cloud.weights, spread))
 
 
 @numba.njit(cache=True, error_model="numpy")
@@ -303,7 +317,7 @@ def template_map(nside: int, cloud: Cloud, psf: Profile) -> SourceMap:
     """
     from scipy import fft
 
-    centre = cloud.weights @ cloud.vectors
+    centre = cloud.centroid
     centre /= np.linalg.norm(centre)
     flat = _flat(cloud.vectors, centre)
     extent = float(np.linalg.norm(flat, axis=1).max())

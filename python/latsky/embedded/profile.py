@@ -110,7 +110,8 @@ class PsfBasis:
             weights += np.einsum("b,pbf->pf", weighted, self.by_weighted)
         exposure = weights.sum(axis=1, keepdims=True)
         weights = np.divide(weights, exposure, out=np.zeros_like(weights), where=exposure > 0)
-        return make_profile(np.matmul(weights[:, None, :], self.basis)[:, 0, :])
+        # not BLAS, whose order of summation may depend on the number of threads
+        return make_profile(np.einsum("pf,pfk->pk", weights, self.basis))
 
 
 def psf_basis(response: Response, cube: LivetimeCube, energies: np.ndarray) -> PsfBasis:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -248,7 +247,8 @@ def main(arguments: Sequence[str]) -> int:
     """Parse the command line and make the maps."""
     parser = argparse.ArgumentParser(prog="latsky-step source-maps-catalog", description=__doc__)
     add = parser.add_argument
-    add("--engine", choices=ENGINES, default=os.environ.get("LATSKY_ENGINE", "embedded"))
+    # LATSKY_ENGINE is not asked: also beside the Fermitools catalogue sources are made here
+    add("--engine", choices=ENGINES, default="embedded", help="who computes (embedded alone can)")
     add("--livetime-cube", type=Path, required=True, help="livetime cube")
     add("--counts-cube", type=Path, required=True, help="HEALPix counts cube")
     add("--exposure-cube", type=Path, required=True, help="HEALPix exposure cube")
@@ -263,9 +263,7 @@ def main(arguments: Sequence[str]) -> int:
     add("--no-clobber", action="store_true", help="keep an existing output file")
     options = parser.parse_args(arguments)
     if options.engine != "embedded":
-        raise InputError(
-            "catalogue sources are made by the embedded engine alone", key="LATSKY_ENGINE"
-        )
+        raise InputError("catalogue sources are made by the embedded engine alone", key="engine")
     request = Request(
         options.livetime_cube,
         options.counts_cube,
