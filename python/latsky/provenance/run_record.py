@@ -1,8 +1,8 @@
 """What a run was: ``run.json``, and the copies of its documents and configuration.
 
 The directory RUN of a run holds ``run.json``, ``job-order.yml`` (every file with its hashes),
-``suite/`` (the CWL documents that were run), ``config/`` (the YAML files), ``records/`` (one for each
-job: latsky.provenance.recorder), ``engine.log``, ``outputs.json`` and the products.
+``suite/`` (the CWL documents that were run), ``config/`` (the YAML files), ``records/`` (one a
+job, latsky.provenance.recorder), ``engine.log``, ``outputs.json`` and the products.
 """
 
 from __future__ import annotations
