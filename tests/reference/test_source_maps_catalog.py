@@ -281,3 +281,22 @@ def test_incomplete_and_overlapping_batches(make):
         complete([first, overlap])
     with pytest.raises(InputError, match="none"):
         make(59, 70, "d.fits")
+
+
+def test_nested_and_celestial_maps_hold_the_same_sky(reference):
+    from dataclasses import replace
+
+    ring = make_maps(reference, "E1_PSF23", 48)
+    ra, dec = POINTS["c3c454"]
+    plain = ring.shape_map(Shape(), ra, dec)
+    nested = replace(ring, geometry=replace(ring.geometry, nested=True))
+    found = nested.shape_map(Shape(), ra, dec)
+    assert np.all(np.diff(found.pixels) > 0)
+    order = np.argsort(hp.ring2nest(ring.geometry.nside, plain.pixels))
+    np.testing.assert_array_equal(found.values, plain.values[:, order])
+    celestial = replace(ring, geometry=replace(ring.geometry, coordsys="CEL"))
+    found = celestial.shape_map(Shape(), ra, dec)
+    brightest = found.pixels[found.values[2].argmax()]
+    lon, lat = hp.pix2ang(ring.geometry.nside, brightest, lonlat=True)
+    assert hp.rotator.angdist([lon, lat], [ra, dec], lonlat=True)[0] < np.radians(1.0)
+    assert found.values.sum(axis=1) == pytest.approx(1, abs=2e-3)
