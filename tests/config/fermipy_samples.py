@@ -155,3 +155,165 @@ def write_tree(root, files):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return root
+
+
+MODEL = """\
+library : models/library.yaml
+spectral_models : models/spectral_models.yaml
+sources :
+  galprop_rings_p8-ref_IC_thin :
+    model_type : galprop_rings
+    version : p8-ref_IC_150
+    SpectrumType :
+      default : Constant_Correction
+  galprop_rings-p8-ref_HI_300:
+    model_type : galprop_rings
+    version : p8-ref_HI_300
+    SpectrumType :
+      default : Powerlaw_Correction
+      merged_HI_2_p8-ref_HI_300 : BinByBin_5
+      merged_HI_3_p8-ref_HI_300 : BinByBin_5
+      merged_HI_4_p8-ref_HI_300 : BinByBin_9
+      merged_HI_5_p8-ref_HI_300 : BinByBin_9
+      merged_HI_6_p8-ref_HI_300 : BinByBin_9
+      merged_HI_8_p8-ref_HI_300 : BinByBin_5
+      merged_HI_9_p8-ref_HI_300 : BinByBin_5
+  galprop_rings-p8-ref_CO_300:
+    model_type : galprop_rings
+    version : p8-ref_CO_300_mom
+    SpectrumType :
+      default : Powerlaw_Correction
+      merged_CO_2_p8-ref_CO_300_mom : BinByBin_5
+      merged_CO_3_p8-ref_CO_300_mom : BinByBin_5
+      merged_CO_4_p8-ref_CO_300_mom : BinByBin_9
+      merged_CO_5_p8-ref_CO_300_mom : BinByBin_9
+      merged_CO_6_p8-ref_CO_300_mom : BinByBin_9
+      merged_CO_8_p8-ref_CO_300_mom : BinByBin_5
+      merged_CO_9_p8-ref_CO_300_mom : BinByBin_5
+  dnm_merged :
+    version : like_4y_300K
+    SpectrumType : BinByBin_5
+  iso_map :
+    version : P8R3_SOURCE_V2
+    SpectrumType : Iso
+  sun-disk :
+    version : v3r1
+    SpectrumType : Constant_Correction
+    edisp_disable : True
+  sun-ic :
+    version : v2r0
+    SpectrumType : Constant_Correction
+    edisp_disable : True
+  moon :
+    version : v3r2
+    SpectrumType : Constant_Correction
+    edisp_disable : True
+  patches :
+    version : v09
+    SpectrumType : Patches
+    edisp_disable : True
+  unresolved :
+    version : strong
+    SpectrumType : Constant_Correction
+  FL8Y :
+    model_type : Catalog
+    version : v00
+    SpectrumType :
+      default : Constant_Correction
+      FL8Y_v00_remain : Catalog
+      FL8Y_v00_faint : BinByBin_9
+"""
+
+SPECTRAL_MODELS = """\
+Constant_Correction :
+  SpectrumType : ConstantValue
+  spectral_pars :
+    Value :
+      name : Value
+      scale : 1.0
+      value : 1.0
+      min : 1e-4
+      max: 1e4
+      free : False
+Powerlaw_Correction :
+  SpectrumType : PowerLaw
+  spectral_pars :
+    Prefactor :
+      name : Prefactor
+      scale : 1.0
+      value : 1.0
+      min : 0.1
+      max: 10.0
+      free : False
+    Index :
+      name:  Index
+      scale : -1.0
+      value : 0.0
+      min : -1.0
+      max : 1.0
+      free : False
+    Scale :
+      name: Scale
+      scale : 1.0
+      value : 1000.0
+      min : 1000.0
+      max : 1000.0
+      free : False
+LogParabola_Correction :
+  SpectrumType : LogParabola
+  spectral_pars :
+    norm :
+      name : norm
+      scale : 1.0
+      value : 1.0
+      min : 0.1
+      max: 10.0
+      free : False
+    alpha :
+      name:  alpha
+      scale : 1.0
+      value : 0.0
+      min : -2.0
+      max : 2.0
+      free : False
+    beta :
+      name:  beta
+      scale : 1.0
+      value : 0.0
+      min : -10.0
+      max : 10.0
+      free : False
+    Eb :
+      name: Eb
+      scale : 1.0
+      value : 1000.0
+      min : 10.0
+      max : 100000.0
+      free : False
+"""
+
+BASELINE = """\
+library : models/library.yaml
+spectral_models : models/spectral_models.yaml
+sources :
+  galprop_rings :
+    model_type : galprop_rings
+    version : p8-ref_CO_300_mom
+    SpectrumType :
+      default : LogParabola_Correction
+  loopI :
+    version : haslam
+    SpectrumType : LogParabola_Correction
+  isotropic :
+    version : P8R3_SOURCE_V2
+    SpectrumType : FileFunction
+  sun-ic :
+    version : v2r0
+    SpectrumType : LogParabola_Correction
+  FL8Y :
+    model_type : Catalog
+    version : v00
+    SpectrumType :
+      default : Constant_Correction
+      FL8Y_v00_remain : Catalog
+"""
