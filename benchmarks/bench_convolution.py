@@ -9,6 +9,7 @@ made up, the PSF as wide as the LAT's at 1 and 10 GeV.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -51,7 +52,7 @@ def sky(path: Path, nside: int, exposure: bool) -> None:
         values = [1e10 * (1 + 0.2 * np.sin(lat)) for _ in ENERGIES]
         write_exposure_cube(path, geometry, ENERGIES, values)
         return
-    plane = 1e-3 + np.exp(-(np.sin(lat) ** 2) / 0.002) * (1.2 + np.cos(lon) + 0.3 * np.cos(9 * lon))
+    plane = 1e-3 + np.exp(-(np.sin(lat) ** 2) / 0.002) * (1.4 + np.cos(lon) + 0.3 * np.cos(9 * lon))
     plane *= 1 + 0.1 * np.random.default_rng(0).random(len(plane))
     write_template(path, geometry, ENERGIES, [plane * (e / 1e3) ** -2.6 for e in ENERGIES])
 
@@ -81,7 +82,7 @@ def like_gtsrcmaps(order: int, nside: int, folder: Path) -> tuple[float, float]:
     import healpy as hp
 
     fine = 2 << order
-    template = hp.read_map(folder / f"template_{nside}.fits", field=0, dtype="f8")
+    template = hp.read_map(folder / f"template_{nside}.fits", field=0, dtype=np.float64)
     theta, phi = hp.pix2ang(fine, np.arange(12 * fine**2))
     cpu, wall = time.process_time(), time.perf_counter()
     counts = hp.get_interp_val(template, theta, phi).astype("f4")
@@ -127,7 +128,8 @@ def main() -> None:
             cases += [("healpy", o, options.templates[-1], 1) for o in options.orders]
         for case in cases:
             command = [sys.executable, __file__, "--case", *map(str, case), name]
-            subprocess.run(command, check=True)
+            one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}
+            subprocess.run(command, check=True, env=one_thread)
 
 
 if __name__ == "__main__":
