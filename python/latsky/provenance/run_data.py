@@ -1,0 +1,112 @@
+"""A run as it lies in its directory or in an archive: records joined by the content of files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from latsky.errors import InputError
+from latsky.provenance import recorder
+from latsky.provenance.closure import load
+from latsky.provenance.hashing import entries, path_of
+from latsky.provenance.run_record import read_json, read_run
+
+Record = dict[str, Any]
+File = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class RunData:
+    """``run.json``, the records of all kinds, job order and outputs of a run."""
+
+    directory: Path
+    run: dict[str, Any]
+    records: list[Record]
+    order: dict[str, Any]
+    outputs: dict[str, Any]
+    sha256_of: dict[str, str] = field(default_factory=dict)
+    """``checksum`` of CWL → SHA-256, for all files whose both hashes are known"""
+
+    @property
+    def workflow(self) -> Path:
+        """The workflow's document."""
+        return self.directory / self.run["workflow"]
+
+    def content(self, file: File) -> str | None:
+        """SHA-256 of a File or Directory object of this run, None where it is not known."""
+        return file.get("sha256") or self.sha256_of.get(str(file.get("checksum")))
+
+    def path(self, file: File) -> Path | None:
+        """Where a file of the job order or the outputs is now; None where it is not any more.
+
+        A run's directory may have been moved since.
+        """
+        path = path_of(file)
+        if path is None:
+            return None
+        if not path.is_absolute():
+            path = self.directory / path
+        if not path.exists():
+            try:
+                path = self.directory / path.relative_to(self.run["directory"])
+            except ValueError:
+                return None
+        return path if path.exists() else None
+
+    def finished(self) -> list[Record]:
+        """The records of all jobs that gave outputs."""
+        return [record for record in self.records if record.get("status") == "success"]
+
+    def producers(self) -> dict[str, list[Record]]:
+        """SHA-256 → the jobs that made a file of that content, expressions excepted."""
+        found: dict[str, list[Record]] = {}
+        for record in self.finished():
+            if record["kind"] != "expression":
+                for key in dict.fromkeys(self.contents(record.get("outputs"))):
+                    found.setdefault(key, []).append(record)
+        return found
+
+    def contents(self, value: Any) -> Iterator[str]:
+        """SHA-256 of all files in an object, as far as they are known."""
+        for file in entries(value):
+            if key := self.content(file):
+                yield key
+
+    def depths(self) -> dict[str, int]:
+        """Record id → the number of jobs on the longest way of data that leads to it."""
+        producers = self.producers()
+        depth: dict[str, int] = {}
+        # inputs exist before a job starts, so the order of starts is one of the data
+        for record in self.records:
+            makers = (
+                depth.get(maker["id"], 0)
+                for key in self.contents(record["inputs"])
+                for maker in producers.get(key, ())
+                if maker["id"] != record["id"]
+            )
+            depth[record["id"]] = 1 + max(makers, default=0)
+        return depth
+
+
+def read_data(directory: Path) -> RunData:
+    """Everything of a run. Raises InputError for a directory that is none."""
+    directory = directory.resolve()
+    run = read_run(directory)
+    order_file, outputs_file = directory / "job-order.yml", directory / "outputs.json"
+    order = load(order_file)
+    outputs: Any = {}
+    if outputs_file.is_file() and outputs_file.stat().st_size:
+        outputs = read_json(outputs_file)
+    if not isinstance(order, dict) or not isinstance(outputs, dict):
+        raise InputError("should be a mapping", file=order_file)
+    records = recorder.read(directory / "records", kinds=None)
+    known = {}
+    for value in (order, *(record.get("outputs") for record in records)):
+        for file in entries(value):
+            if "checksum" in file and "sha256" in file:
+                known[file["checksum"]] = file["sha256"]
+    for files in run["directories"].values():
+        known.update({file["checksum"]: file["sha256"] for file in files.values()})
+    return RunData(directory, run, records, order, outputs, known)
