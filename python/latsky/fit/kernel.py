@@ -1,18 +1,18 @@
 """One pass over the source maps: likelihood, and all that its gradient needs.
 
-In every binning component the model is linear in the planes of the source maps. With planes j at
-true energies E_j, spectral values S_s(E_j) and the fixed matrix A (bins × planes) that integrates
-over the bins and applies energy dispersion,
+In every binning component the model is linear in the planes of the source maps,
 
-    m_k(p) = Σ_s Σ_j A_kj S_s(E_j) M_sj(p)          (counts in bin k, pixel p)
+    m_k(p) = Σ_rows T_k,row M_row(p) + f_k(p)          (counts in bin k, pixel p)
     ln L   = Σ_kp w_kp (n_kp ln m_kp − m_kp)
 
-(binned Poisson likelihood, Mattox et al. 1996, ApJ 461, 396; ln n! left out as in the Fermitools;
-w the likelihood weights of Fermitools' gtwtsmap, 1 without). The gradient needs only the sums over
-pixels of (n/m − 1) w M_sj. Pixels go in blocks small enough that the maps of a block, read once
-from memory, are still in the cache when those sums are formed: an evaluation costs about one pass
-over the maps. Blocks are cut in the same way whatever the number of threads and their sums are
-added in order, so the result does not depend on it.
+where a row is one plane of one source, T comes from its spectrum (``latsky.fit.operators``) and f
+is what does not change (binned Poisson likelihood, Mattox et al. 1996, ApJ 461, 396; ln n! left out
+as in the Fermitools; w the likelihood weights of Fermitools' gtwtsmap, 1 without). The gradient
+needs only the sums over pixels of (n/m − 1) w M. Pixels go in blocks small enough that the maps of
+a block, read once from memory, are still in the cache when those sums are formed: an evaluation
+costs about one pass over the maps. Local sources are lists of entries, sorted by block. Blocks are
+cut in the same way whatever the number of threads and their sums are added in order, so the result
+does not depend on it.
 """
 
 from __future__ import annotations
@@ -27,24 +27,56 @@ FLOOR = 1e-30
 """model counts below this are taken as this where photons were seen"""
 
 
+@nb.njit(cache=True, inline="always")
+def _block_model(model, maps, transfer, first, last, entries, fixed, block, size):
+    """Model counts (bins, BLOCK) of a block of pixels."""
+    starts, rows, pixels, values = entries
+    low = block * BLOCK
+    bins = transfer.shape[0]
+    has_fixed = fixed.shape[1] > 0
+    for k in range(bins):
+        if has_fixed:
+            for p in range(size):
+                model[k, p] = fixed[k, low + p]
+        else:
+            for p in range(size):
+                model[k, p] = 0.0
+    for row in range(maps.shape[0]):
+        for k in range(first[row], last[row]):
+            factor = transfer[k, row]
+            if factor != 0.0:
+                for p in range(size):
+                    model[k, p] += factor * maps[row, low + p]
+    for entry in range(starts[block], starts[block + 1]):
+        row, p, value = rows[entry], pixels[entry] - low, values[entry]
+        for k in range(first[row], last[row]):
+            model[k, p] += transfer[k, row] * value
+
+
 @nb.njit(parallel=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def likelihood_pass(maps, transfer, first, last, fixed, counts, weights, want_sums):
+def likelihood_pass(
+    maps, transfer, first, last, entries, fixed, counts, weights, groups_wanted, want_sums
+):
     """Log-likelihood of each bin and the pixel sums for its gradient.
 
     Parameters
     ----------
     maps : (rows, pixels) float32
-        Planes of all sources, row by row, counts/MeV per pixel per unit spectrum.
-    transfer : (bins, rows) float64
-        A_kj S_s(E_j) for the row of (s, j).
-    first, last : (rows,) int
+        Planes of whole-sky sources, row by row, counts/MeV per pixel per unit spectrum.
+    transfer : (bins, all rows) float64
+        Factors of the rows: first those of ``maps``, then those of ``entries``.
+    first, last : (all rows,) int
         The bins [first, last) where ``transfer`` of the row can be other than zero.
+    entries : (blocks + 1,) int, (n,) int, (n,) int, (n,) float32
+        Local sources: start of each block's entries; rows, pixels and values of the entries.
     fixed : (bins, pixels) float32
         Model counts that do not change; no pixels (bins, 0) when there are none.
     counts : (bins, pixels) float32
         Observed counts.
     weights : (bins, pixels) float32
         Likelihood weights; (bins, 0) when all are one. A weight of zero masks a pixel.
+    groups_wanted : int
+        Into how many groups blocks are gathered at most: as many threads can work.
     want_sums : bool
         Whether the sums are wanted.
 
@@ -53,37 +85,26 @@ def likelihood_pass(maps, transfer, first, last, fixed, counts, weights, want_su
     log_likelihood : (bins,) float64
     predicted : (bins,) float64
         Sum of the model counts, unweighted.
-    sums : (bins, rows) float64
+    sums : (bins, all rows) float64
         Σ_p w (n/m − 1) M_row(p) for the bins of the row, else zero.
     """
     bins, pixels = counts.shape
-    rows = maps.shape[0]
+    rows = transfer.shape[1]
+    dense = maps.shape[0]
     blocks = (pixels + BLOCK - 1) // BLOCK
-    has_fixed = fixed.shape[1] > 0
     has_weights = weights.shape[1] > 0
     part_log = np.zeros((blocks, bins))
     part_predicted = np.zeros((blocks, bins))
     # the sums are collected by groups of blocks to keep their store small
-    groups = min(blocks, 64)
+    groups = min(blocks, groups_wanted)
     part_sums = np.zeros((groups, bins, rows if want_sums else 0))
+    starts, entry_rows, entry_pixels, entry_values = entries
     for group in nb.prange(groups):
         model = np.empty((bins, BLOCK))
         for block in range(group * blocks // groups, (group + 1) * blocks // groups):
             low = block * BLOCK
             size = min(BLOCK, pixels - low)
-            for k in range(bins):
-                if has_fixed:
-                    for p in range(size):
-                        model[k, p] = fixed[k, low + p]
-                else:
-                    for p in range(size):
-                        model[k, p] = 0.0
-            for row in range(rows):
-                for k in range(first[row], last[row]):
-                    factor = transfer[k, row]
-                    if factor != 0.0:
-                        for p in range(size):
-                            model[k, p] += factor * maps[row, low + p]
+            _block_model(model, maps, transfer, first, last, entries, fixed, block, size)
             for k in range(bins):
                 total = 0.0
                 expected = 0.0
@@ -104,12 +125,16 @@ def likelihood_pass(maps, transfer, first, last, fixed, counts, weights, want_su
                 part_log[block, k] = total
                 part_predicted[block, k] = expected
             if want_sums:
-                for row in range(rows):
+                for row in range(dense):
                     for k in range(first[row], last[row]):
                         total = 0.0
                         for p in range(size):
                             total += model[k, p] * maps[row, low + p]
                         part_sums[group, k, row] += total
+                for entry in range(starts[block], starts[block + 1]):
+                    row, p = entry_rows[entry], entry_pixels[entry] - low
+                    for k in range(first[row], last[row]):
+                        part_sums[group, k, row] += model[k, p] * entry_values[entry]
     sums = np.zeros((bins, rows if want_sums else 0))
     for group in range(groups):
         sums += part_sums[group]
@@ -122,23 +147,17 @@ def likelihood_pass(maps, transfer, first, last, fixed, counts, weights, want_su
 
 
 @nb.njit(parallel=True, cache=True)
-def model_counts(maps, transfer, first, last, fixed):
+def model_counts(maps, transfer, first, last, entries, fixed, pixels):
     """Model counts, (bins, pixels) float64; arguments as for ``likelihood_pass``."""
     bins = transfer.shape[0]
-    pixels = maps.shape[1]
-    rows = maps.shape[0]
-    model = np.zeros((bins, pixels))
+    result = np.zeros((bins, pixels))
     blocks = (pixels + BLOCK - 1) // BLOCK
     for block in nb.prange(blocks):
         low = block * BLOCK
-        high = min(low + BLOCK, pixels)
-        if fixed.shape[1] > 0:
-            for k in range(bins):
-                for p in range(low, high):
-                    model[k, p] = fixed[k, p]
-        for row in range(rows):
-            for k in range(first[row], last[row]):
-                factor = transfer[k, row]
-                for p in range(low, high):
-                    model[k, p] += factor * maps[row, p]
-    return model
+        size = min(BLOCK, pixels - low)
+        model = np.empty((bins, BLOCK))
+        _block_model(model, maps, transfer, first, last, entries, fixed, block, size)
+        for k in range(bins):
+            for p in range(size):
+                result[k, low + p] = model[k, p]
+    return result

@@ -1,9 +1,9 @@
 """The joint likelihood of all binning components, its gradient and its Hessian.
 
 Sources are templates times spectra. What a source contributes to a binning component is linear in
-the values of its spectrum at the component's energy planes; those values alone depend on the
-parameters. So the maps stay what they are, and everything that an evaluation needs from them is
-formed in one pass (latsky.fit.kernel).
+the values of its spectrum at a set of energies; those values alone depend on the parameters. So the
+maps stay what they are, and everything that an evaluation needs from them is formed in one pass
+(latsky.fit.kernel).
 """
 
 from __future__ import annotations
@@ -13,38 +13,64 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from latsky.fit.operators import BinOperator
+
 Array = np.ndarray
 
-
-def quadrature(energies: Array) -> Array:
-    """Matrix (planes − 1, planes) that integrates dN/dE at the planes over the bins between them.
-
-    Trapezoids of E·dN/dE over ln E, as the Fermitools' binned likelihood has it: exact for a
-    power law of index −1 and, in bins of an eighth of a decade, within 0.3 % for indices 1 to 3.
-    ``energies`` in MeV.
-    """
-    half = 0.5 * np.log(energies[1:] / energies[:-1])
-    matrix = np.zeros((len(energies) - 1, len(energies)))
-    index = np.arange(len(energies) - 1)
-    matrix[index, index] = half * energies[:-1]
-    matrix[index, index + 1] = half * energies[1:]
-    return matrix
+MANY_ROWS = 2000
+"""map planes from which fewer groups of blocks, hence threads, share the store of their sums"""
 
 
 @dataclass(frozen=True)
 class SourceTerm:
     """One source of the model.
 
-    ``spectrum(energies, values)`` gives dN/dE-like factors at ``energies`` (MeV), shape (planes,),
-    and their derivatives with respect to the source's free parameters, shape (free, planes), for
+    ``spectrum(energies, values)`` gives dN/dE-like factors at ``energies`` (MeV), shape (n,),
+    and their derivatives with respect to the source's free parameters, shape (free, n), for
     the values of those parameters. ``parameters`` are their places in the joint vector.
     """
 
     name: str
     spectrum: Callable[[Array, Array], tuple[Array, Array]]
     parameters: tuple[int, ...] = ()
-    disperse: bool = True
-    """whether energy dispersion acts on this source"""
+
+
+@dataclass(frozen=True)
+class SourceMaps:
+    """Maps of one source in one component: ``rows`` of the component's store."""
+
+    name: str
+    operator: BinOperator
+    sums: Array
+    """sum over the sky of each plane, (planes,)"""
+
+    @property
+    def planes(self) -> int:
+        """Number of energy planes."""
+        return len(self.sums)
+
+
+@dataclass(frozen=True)
+class SparseMaps:
+    """Entries of local sources; rows count on from those of the whole-sky maps."""
+
+    rows: Array
+    pixels: Array
+    values: Array
+
+    def sorted_entries(self, pixels: int) -> tuple[Array, Array, Array, Array]:
+        """Entries by pixel, and where those of each block start."""
+        from latsky.fit.kernel import BLOCK
+
+        order = np.lexsort((self.rows, self.pixels))
+        rows, places = self.rows[order], self.pixels[order]
+        blocks = (pixels + BLOCK - 1) // BLOCK
+        starts = np.searchsorted(places, np.arange(blocks + 1) * BLOCK)
+        values = self.values[order].astype("f4")
+        return starts.astype("i8"), rows.astype("i8"), places.astype("i8"), values
+
+
+NO_ENTRIES = SparseMaps(np.zeros(0, int), np.zeros(0, int), np.zeros(0, "f4"))
 
 
 @dataclass
@@ -53,47 +79,31 @@ class ComponentData:
 
     Attributes
     ----------
-    energies : (planes,) float64
-        True energies of the map planes, MeV.
     counts : (bins, pixels) float32
-    maps : (sources × planes, pixels) float32
-        Source maps in the order of the sources, planes in order, counts/MeV/pixel; may be mapped
-        from a file.
-    integrate : (bins, planes) float64
-        Bin integrals without energy dispersion.
-    disperse : (bins, planes) float64
-        The same with energy dispersion.
-    weights : (bins, pixels) float32, or (bins, 0) for ones
+    sources : those with maps here: first whole-sky ones, then local ones
+    maps : (rows, pixels) float32
+        Planes of the whole-sky sources in their order, counts/MeV/pixel; may be mapped from a
+        file.
+    sparse : entries of the local sources
+    weights : (bins, pixels) float32, None for ones
+    fixed : (bins, pixels) float32, None for none
+        Model counts of the sources that are not in ``sources``.
+    fixed_counts : their predicted counts by name, (bins,) each
     """
 
     name: str
-    energies: Array
     counts: Array
+    sources: tuple[SourceMaps, ...]
     maps: Array
-    integrate: Array
-    disperse: Array
+    sparse: SparseMaps = NO_ENTRIES
     weights: Array | None = None
     fixed: Array | None = None
-    _bands: dict[bool, tuple[Array, Array]] = field(default_factory=dict, repr=False)
+    fixed_counts: dict[str, Array] = field(default_factory=dict)
 
     @property
-    def planes(self) -> int:
-        """Number of energy planes."""
-        return len(self.energies)
-
-    def matrix(self, disperse: bool) -> Array:
-        """Plane-to-bin matrix of a source."""
-        return self.disperse if disperse else self.integrate
-
-    def band(self, disperse: bool) -> tuple[Array, Array]:
-        """First and one-past-last bin that each plane reaches."""
-        if disperse not in self._bands:
-            used = self.matrix(disperse) != 0.0
-            any_used = used.any(axis=0)
-            first = np.where(any_used, used.argmax(axis=0), 0)
-            last = np.where(any_used, len(used) - used[::-1].argmax(axis=0), 0)
-            self._bands[disperse] = (first, last)
-        return self._bands[disperse]
+    def rows(self) -> int:
+        """Planes of all sources."""
+        return sum(source.planes for source in self.sources)
 
 
 @dataclass(frozen=True)
@@ -106,6 +116,17 @@ class Evaluation:
     """model counts of each bin, by component, unweighted"""
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """Where the sources of a component are, worked out once."""
+
+    terms: tuple[SourceTerm, ...]
+    slices: tuple[slice, ...]
+    first: Array
+    last: Array
+    entries: tuple[Array, Array, Array, Array]
+
+
 class JointLikelihood:
     """ln L of the parameters of all sources, summed over binning components."""
 
@@ -115,33 +136,48 @@ class JointLikelihood:
         self.components = list(components)
         self.sources = list(sources)
         self.size = size
-        for component in self.components:
-            rows = len(self.sources) * component.planes
-            if component.maps.shape != (rows, component.counts.shape[1]):
-                raise ValueError(
-                    f"{component.name}: maps have shape {component.maps.shape}, "
-                    f"needed ({rows}, {component.counts.shape[1]})"
-                )
-        self._layout = [self._rows(component) for component in self.components]
+        terms = {source.name: source for source in sources}
+        self._layouts = [self._layout(component, terms) for component in self.components]
 
-    def _rows(self, component: ComponentData) -> tuple[Array, Array]:
-        bands = [component.band(source.disperse) for source in self.sources]
-        first = np.concatenate([band[0] for band in bands])
-        last = np.concatenate([band[1] for band in bands])
-        return first, last
+    @staticmethod
+    def _layout(component: ComponentData, terms: dict[str, SourceTerm]) -> _Layout:
+        pixels = component.counts.shape[1]
+        found, slices, bands, start = [], [], [], 0
+        for maps in component.sources:
+            if maps.name not in terms:
+                raise ValueError(f"{component.name}: {maps.name} is not in the model")
+            found.append(terms[maps.name])
+            slices.append(slice(start, start + maps.planes))
+            bands.append(maps.operator.band())
+            start += maps.planes
+        dense = len(component.maps)
+        if dense > start or (dense and component.maps.shape[1] != pixels):
+            raise ValueError(f"{component.name}: maps have shape {component.maps.shape}")
+        nothing = np.zeros(0, int)
+        return _Layout(
+            tuple(found),
+            tuple(slices),
+            np.concatenate([nothing, *(band[0] for band in bands)]),
+            np.concatenate([nothing, *(band[1] for band in bands)]),
+            component.sparse.sorted_entries(pixels),
+        )
 
-    def _spectra(self, component: ComponentData, values: Array) -> list[tuple[Array, Array]]:
+    def _spectra(
+        self, component: ComponentData, layout: _Layout, values: Array
+    ) -> list[tuple[Array, Array]]:
         return [
-            source.spectrum(component.energies, values[list(source.parameters)])
-            for source in self.sources
+            term.spectrum(maps.operator.nodes, values[list(term.parameters)])
+            for term, maps in zip(layout.terms, component.sources, strict=True)
         ]
 
-    def _transfer(self, component: ComponentData, spectra: list[tuple[Array, Array]]) -> Array:
+    @staticmethod
+    def _transfer(component: ComponentData, spectra: list[tuple[Array, Array]]) -> Array:
+        none = np.zeros((len(component.counts), 0))
         parts = [
-            component.matrix(source.disperse) * spectrum
-            for source, (spectrum, _) in zip(self.sources, spectra, strict=True)
+            maps.operator.transfer(spectrum)
+            for maps, (spectrum, _) in zip(component.sources, spectra, strict=True)
         ]
-        return np.concatenate(parts, axis=1)
+        return np.concatenate([none, *parts], axis=1)
 
     def evaluate(self, values: Array, *, gradient: bool = True) -> Evaluation:
         """ln L, its gradient (``size``,) and predicted counts at ``values`` (``size``,)."""
@@ -151,57 +187,97 @@ class JointLikelihood:
         total = 0.0
         slope = np.zeros(self.size)
         predicted = {}
-        for component, (first, last) in zip(self.components, self._layout, strict=True):
-            spectra = self._spectra(component, values)
-            bins = len(component.counts)
-            none = np.zeros((bins, 0), np.float32)
+        for component, layout in zip(self.components, self._layouts, strict=True):
+            spectra = self._spectra(component, layout, values)
+            none = np.zeros((len(component.counts), 0), np.float32)
             logs, counts, sums = likelihood_pass(
                 component.maps,
                 self._transfer(component, spectra),
-                first,
-                last,
+                layout.first,
+                layout.last,
+                layout.entries,
                 none if component.fixed is None else component.fixed,
                 component.counts,
                 none if component.weights is None else component.weights,
+                64 if component.rows < MANY_ROWS else 16,
                 gradient,
             )
             total += float(logs.sum())
             predicted[component.name] = counts
             if not gradient:
                 continue
-            for number, (source, (_, derivatives)) in enumerate(
-                zip(self.sources, spectra, strict=True)
+            for maps, term, rows, (_, derivatives) in zip(
+                component.sources, layout.terms, layout.slices, spectra, strict=True
             ):
-                if not source.parameters:
-                    continue
-                rows = slice(number * component.planes, (number + 1) * component.planes)
-                by_plane = (component.matrix(source.disperse) * sums[:, rows]).sum(axis=0)
-                np.add.at(slope, list(source.parameters), derivatives @ by_plane)
+                if term.parameters:
+                    by_node = maps.operator.adjoint(sums[:, rows])
+                    np.add.at(slope, list(term.parameters), derivatives @ by_node)
         return Evaluation(total, slope, predicted)
+
+    def _at(self, component: ComponentData) -> _Layout:
+        return self._layouts[self.components.index(component)]
 
     def model(self, component: ComponentData, values: Array) -> Array:
         """Model counts (bins, pixels) of one component."""
         from latsky.fit.kernel import model_counts
 
-        number = self.components.index(component)
-        first, last = self._layout[number]
-        transfer = self._transfer(component, self._spectra(component, np.asarray(values, float)))
+        layout = self._at(component)
+        spectra = self._spectra(component, layout, np.asarray(values, float))
         fixed = component.fixed
         if fixed is None:
             fixed = np.zeros((len(component.counts), 0), np.float32)
-        return model_counts(component.maps, transfer, first, last, fixed)
+        return model_counts(
+            component.maps,
+            self._transfer(component, spectra),
+            layout.first,
+            layout.last,
+            layout.entries,
+            fixed,
+            component.counts.shape[1],
+        )
 
-    def source_counts(self, component: ComponentData, values: Array) -> Array:
-        """Predicted counts (sources, bins) of each source in one component."""
-        sums = map_sums(component.maps)
-        out = np.zeros((len(self.sources), len(component.counts)))
-        spectra = self._spectra(component, np.asarray(values, float))
-        for number, (source, (spectrum, _)) in enumerate(zip(self.sources, spectra, strict=True)):
-            rows = slice(number * component.planes, (number + 1) * component.planes)
-            out[number] = component.matrix(source.disperse) @ (spectrum * sums[rows])
-        return out
+    def source_counts(self, component: ComponentData, values: Array) -> dict[str, Array]:
+        """Predicted counts (bins,) of each source in one component, fixed ones included."""
+        layout = self._at(component)
+        spectra = self._spectra(component, layout, np.asarray(values, float))
+        found = {
+            maps.name: maps.operator.transfer(spectrum) @ maps.sums
+            for maps, (spectrum, _) in zip(component.sources, spectra, strict=True)
+        }
+        return found | component.fixed_counts
 
-    def information(self, values: Array, *, expected: bool = False, chunk: int = 8192) -> Array:
+    def weighted_counts(self, values: Array) -> dict[str, float]:
+        """Predicted counts × likelihood weight of each free source, over all components."""
+        values = np.asarray(values, float)
+        total = dict.fromkeys((source.name for source in self.sources), 0.0)
+        for component, layout in zip(self.components, self._layouts, strict=True):
+            spectra = self._spectra(component, layout, values)
+            transfer = self._transfer(component, spectra)
+            if component.weights is None:
+                sums = [maps.sums for maps in component.sources]
+                by_row = (transfer * np.concatenate([np.zeros(0), *sums])).sum(axis=0)
+            else:
+                by_row = (transfer * self._weighted_sums(component)).sum(axis=0)
+            for maps, rows in zip(component.sources, layout.slices, strict=True):
+                total[maps.name] += float(by_row[rows].sum())
+        return total
+
+    @staticmethod
+    def _weighted_sums(component: ComponentData) -> Array:
+        """Σ_p w_kp M_row(p), (bins, rows)."""
+        assert component.weights is not None
+        dense = len(component.maps)
+        sums = np.zeros((len(component.counts), component.rows))
+        for low in range(0, component.counts.shape[1], 1 << 14):
+            part = slice(low, low + (1 << 14))
+            weights = component.weights[:, part].astype("f8")
+            sums[:, :dense] += weights @ component.maps[:, part].astype("f8").T
+        sparse = component.sparse
+        for k, weights in enumerate(component.weights):
+            np.add.at(sums[k], sparse.rows, weights[sparse.pixels] * sparse.values)
+        return sums
+
+    def information(self, values: Array, *, expected: bool = False, chunk: int = 4096) -> Array:
         """Fisher information (``size``, ``size``), curvature of spectra left out.
 
         Σ w n/m² ∂m ∂m with the observed counts, or Σ w/m ∂m ∂m with the expected ones: positive
@@ -209,35 +285,69 @@ class JointLikelihood:
         """
         values = np.asarray(values, float)
         information = np.zeros((self.size, self.size))
-        free = [n for n, source in enumerate(self.sources) if source.parameters]
-        for component in self.components:
-            spectra = self._spectra(component, values)
+        for component, layout in zip(self.components, self._layouts, strict=True):
+            spectra = self._spectra(component, layout, values)
             model = self.model(component, values)
-            owners = [(n, a) for n in free for a in range(len(self.sources[n].parameters))]
-            places = [self.sources[n].parameters[a] for n, a in owners]
-            pixels = component.counts.shape[1]
-            for low in range(0, pixels, chunk):
-                piece = slice(low, min(low + chunk, pixels))
-                block = np.asarray(component.maps[:, piece], np.float64)
+            places: list[int] = []
+            slopes_by_row: list[tuple[slice, Array]] = []
+            for maps, term, rows, (_, derivatives) in zip(
+                component.sources, layout.terms, layout.slices, spectra, strict=True
+            ):
+                for place, derivative in zip(term.parameters, derivatives, strict=True):
+                    places.append(place)
+                    slopes_by_row.append((rows, maps.operator.transfer(derivative)))
+            if not places:
+                continue
+            dense = len(component.maps)
+            entries = component.sparse.sorted_entries(chunk)[1:]
+            edges = np.arange(0, component.counts.shape[1] + chunk, chunk)
+            starts = np.searchsorted(entries[1], edges)
+            for number, low in enumerate(edges[:-1]):
+                piece = slice(low, min(low + chunk, component.counts.shape[1]))
+                size = piece.stop - piece.start
+                block = np.zeros((component.rows, size))
+                block[:dense] = component.maps[:, piece]
+                mine = slice(starts[number], starts[number + 1])
+                np.add.at(block, (entries[0][mine], entries[1][mine] - low), entries[2][mine])
                 for k in range(len(component.counts)):
-                    slopes = np.empty((len(owners), block.shape[1]))
-                    for row, (n, a) in enumerate(owners):
-                        coefficients = (
-                            component.matrix(self.sources[n].disperse)[k] * spectra[n][1][a]
-                        )
-                        used = np.flatnonzero(coefficients)
-                        slopes[row] = coefficients[used] @ block[n * component.planes + used]
+                    slopes = np.empty((len(places), size))
+                    for row, (rows, transfer) in enumerate(slopes_by_row):
+                        used = np.flatnonzero(transfer[k])
+                        slopes[row] = transfer[k, used] @ block[rows.start + used]
                     m = model[k, piece]
                     if expected:
                         weight = np.divide(1.0, m, out=np.zeros_like(m), where=m > 0)
                     else:
-                        n_counts = component.counts[k, piece]
-                        weight = np.divide(n_counts, m * m, out=np.zeros_like(m), where=m > 0)
+                        n = component.counts[k, piece]
+                        weight = np.divide(n, m * m, out=np.zeros_like(m), where=m > 0)
                     if component.weights is not None:
                         weight = weight * component.weights[k, piece]
-                    part = (slopes * weight) @ slopes.T
-                    information[np.ix_(places, places)] += part
+                    # several rows of one parameter cannot occur: a source is once in a component
+                    information[np.ix_(places, places)] += (slopes * weight) @ slopes.T
         return information
+
+
+class Restricted:
+    """The likelihood as a function of some parameters, the others held at ``values``."""
+
+    def __init__(self, likelihood: JointLikelihood, values: Array, active: Sequence[int]) -> None:
+        self.likelihood = likelihood
+        self.values = np.asarray(values, float).copy()
+        self.active = np.asarray(active, int)
+
+    def _full(self, x: Array) -> Array:
+        full = self.values.copy()
+        full[self.active] = x
+        return full
+
+    def evaluate(self, x: Array, *, gradient: bool = True) -> Evaluation:
+        """As ``JointLikelihood.evaluate``, for the active parameters."""
+        found = self.likelihood.evaluate(self._full(x), gradient=gradient)
+        return Evaluation(found.log_likelihood, found.gradient[self.active], found.predicted)
+
+    def information(self, x: Array) -> Array:
+        """As ``JointLikelihood.information``, for the active parameters."""
+        return self.likelihood.information(self._full(x))[np.ix_(self.active, self.active)]
 
 
 def map_sums(maps: Array) -> Array:

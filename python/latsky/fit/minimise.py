@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from latsky.fit.likelihood import JointLikelihood
+from latsky.fit.likelihood import JointLikelihood, Restricted
 from latsky.fit.parameters import FreeParameter
 
 EDM_GOAL = 1e-4
@@ -49,7 +49,7 @@ class FitResult:
 
 
 def scoring(
-    likelihood: JointLikelihood,
+    likelihood: JointLikelihood | Restricted,
     start: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
@@ -93,7 +93,7 @@ def scoring(
 
 
 def fit(
-    likelihood: JointLikelihood,
+    likelihood: JointLikelihood | Restricted,
     parameters: Sequence[FreeParameter],
     start: np.ndarray | None = None,
     *,

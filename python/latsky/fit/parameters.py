@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from latsky import spectra
 from latsky.errors import InputError
 from latsky.fit.likelihood import SourceTerm
-from latsky.fits.source_model import Source, SourceModel, spectral_form
+from latsky.fits.source_model import (
+    Model,
+    Source,
+    SourceModel,
+    read_spectrum_table,
+    resolve_file,
+    spectral_form,
+)
+
+BEYOND = 1e3
+"""factor in energy by which a table is taken to go on at either end"""
 
 
 @dataclass(frozen=True)
@@ -44,13 +55,13 @@ def source_terms(
     model: SourceModel,
     parameters: Sequence[FreeParameter],
     *,
-    undispersed: Collection[str] = (),
     directory: str | os.PathLike[str] | None = None,
 ) -> list[SourceTerm]:
     """Every source of the model with its spectrum as a function of its free parameters.
 
-    ``undispersed`` names the sources that energy dispersion leaves alone; ``directory`` holds the
-    tables that spectra name. Raises InputError for spectra that cannot be evaluated.
+    ``directory`` holds the tables that spectra name; beyond its ends a table goes on as the power
+    law of its last two points, since energy dispersion brings photons from outside of the bins.
+    Raises InputError for spectra that cannot be evaluated.
     """
     places: dict[str, list[int]] = {}
     for number, parameter in enumerate(parameters):
@@ -60,21 +71,35 @@ def source_terms(
             source,
             [parameters[n] for n in places.get(source.name, [])],
             tuple(places.get(source.name, [])),
-            source.name not in undispersed,
             directory,
         )
         for source in model
     ]
 
 
+def _endless_form(
+    model: Model, directory: str | os.PathLike[str] | None
+) -> tuple[spectra.Form, np.ndarray]:
+    """As ``spectral_form``, a table of a FileFunction going on beyond its ends."""
+    if model.kind != "FileFunction" or not model.file:
+        return spectral_form(model, directory)
+    spectral_form(model, directory)
+    energies, values = read_spectrum_table(resolve_file(model.file, directory))
+    log_e, log_v = np.log(energies), np.log(values)
+    low = (log_v[1] - log_v[0]) / (log_e[1] - log_e[0])
+    high = (log_v[-1] - log_v[-2]) / (log_e[-1] - log_e[-2])
+    energies = np.concatenate([[energies[0] / BEYOND], energies, [energies[-1] * BEYOND]])
+    values = np.concatenate([[values[0] * BEYOND**-low], values, [values[-1] * BEYOND**high]])
+    return spectra.tabulated(energies, values), np.array([model["Normalization"].true])
+
+
 def _term(
     source: Source,
     free: Sequence[FreeParameter],
     places: tuple[int, ...],
-    disperse: bool,
     directory: str | os.PathLike[str] | None,
 ) -> SourceTerm:
-    form, fixed_values = spectral_form(source.spectrum, directory)
+    form, fixed_values = _endless_form(source.spectrum, directory)
     unknown = [p.name for p in free if p.name not in form.parameters]
     if unknown:
         raise InputError(f"{form.kind} has no parameter {unknown[0]}", key=source.name)
@@ -87,7 +112,7 @@ def _term(
         slopes = form.gradient(true, energies)[order] * scales[:, None]
         return form.value(true, energies), slopes
 
-    return SourceTerm(source.name, spectrum, places, disperse)
+    return SourceTerm(source.name, spectrum, places)
 
 
 def with_values(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -280,6 +281,28 @@ class EnergyDispersion:
         ``cos_theta`` (m,); result (m, k) MeV⁻¹. Between nodes dp/dx is interpolated at equal x.
         """
         cos_theta = np.atleast_1d(np.asarray(cos_theta, "f8"))
+        scale = self.scale_factor(energy, cos_theta)[:, None]
+        found = self._between(
+            energy, cos_theta, measured, lambda x, p, stretch: stretch * _dispersion(x, p)
+        )
+        return found / energy / scale
+
+    def below(self, energy: float, cos_theta: np.ndarray, measured: np.ndarray) -> np.ndarray:
+        """Probability (m, k) to measure less than the energies ``measured`` (k,) MeV.
+
+        The integral of ``density`` from minus infinity, in closed form (incomplete gamma function).
+        """
+        cos_theta = np.atleast_1d(np.asarray(cos_theta, "f8"))
+        return self._between(energy, cos_theta, measured, lambda x, p, _: _dispersed_below(x, p))
+
+    def _between(
+        self,
+        energy: float,
+        cos_theta: np.ndarray,
+        measured: np.ndarray,
+        function: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    ) -> np.ndarray:
+        """``function(x, parameters, stretch)`` of the nodes about each cos(theta): (m, k)."""
         measured = np.atleast_1d(np.asarray(measured, "f8"))
         scale = self.scale_factor(energy, cos_theta)[:, None]
         x = (measured - energy) / energy / scale
@@ -304,8 +327,8 @@ class EnergyDispersion:
                     1.0,
                 )[:, None]
                 parameters = self.parameters[:, node, at + step, None]
-                result += (share * weight)[:, None] * stretch * _dispersion(x * stretch, parameters)
-        return result / energy / scale
+                result += (share * weight)[:, None] * function(x * stretch, parameters, stretch)
+        return result
 
 
 def _dispersion(x: np.ndarray, parameters: np.ndarray) -> np.ndarray:
@@ -318,6 +341,21 @@ def _asymmetric(u: np.ndarray, sigma: np.ndarray, k: np.ndarray, p: np.ndarray) 
     gamma = np.vectorize(math.gamma)(1 / p)
     reach = np.where(u >= 0, k * u, -u / k) / sigma
     return p / (sigma * gamma) * k / (1 + k * k) * np.exp(-(reach**p))
+
+
+def _dispersed_below(x: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    f, s1, k1, bias1, bias2, s2, k2, p1, p2 = parameters
+    return f * _asymmetric_below(x - bias1, s1, k1, p1) + (1 - f) * _asymmetric_below(
+        x - bias2, s2, k2, p2
+    )
+
+
+def _asymmetric_below(u: np.ndarray, sigma: np.ndarray, k: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Integral of ``_asymmetric`` up to ``u``."""
+    from scipy.special import gammainc
+
+    inner = gammainc(1 / p, (np.where(u >= 0, k * u, -u / k) / sigma) ** p)
+    return np.where(u >= 0, k * k + inner, k * k * (1 - inner)) / (1 + k * k)
 
 
 @dataclass(frozen=True)
