@@ -134,10 +134,10 @@ class ModelDefinition:
 
     @property
     def catalogs(self) -> list[CatalogParts]:
-        """Catalogues of which single sources are part of the model."""
+        """Catalogues that are part of the model."""
         found = {}
         for component in self.components:
-            if isinstance(component.source, CatalogPart) and component.single:
+            if isinstance(component.source, CatalogPart):
                 found[component.source.catalog.document.path] = component.source.catalog
         return list(found.values())
 

@@ -14,6 +14,8 @@ STEPS = {
     "merge-catalog": "latsky.steps.merge_catalog",
     "source-maps-catalog": "latsky.steps.source_maps_catalog",
     "coadd": "latsky.steps.coadd",
+    "assemble-model": "latsky.steps.assemble_model",
+    "init-model": "latsky.steps.init_model",
     "match-spacecraft": "latsky.steps.match_spacecraft",
     "copy-dss": "latsky.steps.copy_dss",
     "healview": "latsky.steps.healview",

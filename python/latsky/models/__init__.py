@@ -1,0 +1,1 @@
+"""Models: from their definition to the directories that fits open."""
