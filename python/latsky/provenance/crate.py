@@ -122,6 +122,8 @@ class _Builder:
         self.graph = Graph()
         self.main = read_process(data.workflow)
         self.parts: dict[str, None] = {}
+        self.equal: list[tuple[str, str]] = []
+        """parameters that have the same values: source and target of a connection"""
         self.actions: dict[str, None] = {}
         self.license = license_text
         self.agent = self._agent(agent)
@@ -134,6 +136,7 @@ class _Builder:
         self._steps()
         self._run_action(workflow)
         self._step_actions()
+        self._pass_examples_on()
         self._orchestration()
         self._own_files()
         name = f"Run of {self.main.label or self.main.file.name}"
@@ -155,8 +158,6 @@ class _Builder:
         }
         if "affiliation" in graph[self.agent]:
             root["publisher"] = graph[self.agent]["affiliation"]
-        else:
-            root["publisher"] = reference(self.agent)
         descriptor = {
             "@id": METADATA,
             "@type": "CreativeWork",
@@ -169,11 +170,13 @@ class _Builder:
         return {"@context": CONTEXT, "@graph": [descriptor, root, *graph.entities()]}
 
     def _license(self) -> Any:
-        text = self.license
-        if text and text.startswith(("http://", "https://")):
-            self.graph.add(text, "CreativeWork", name=text.rstrip("/").rpartition("/")[2])
-            return reference(text)
-        return text or "not stated"
+        text = self.license or "not stated"
+        if text.startswith(("http://", "https://")):
+            name = text.rstrip("/").rpartition("/")[2]
+            return self.graph.add(text, "CreativeWork", name=name)
+        return self.graph.add(
+            "#license", "CreativeWork", name=text, description=f"License of this crate: {text}"
+        )
 
     def _agent(self, given: Mapping[str, str]) -> str:
         agent = given.get("orcid") or "#agent"
@@ -306,7 +309,8 @@ class _Builder:
                 self._connect_step(process, step, name)
             for port in process.outputs:
                 for source in port.sources:
-                    self._connect(owner, process, source, self._parameter_id(process, port.name))
+                    end = self._parameter_id(process, port.name)
+                    self.equal.append((self._connect(owner, process, source, end), end))
 
     def _workflows(self, process: Process) -> Iterable[Process]:
         yield process
@@ -318,9 +322,13 @@ class _Builder:
         known = {port.name for port in step.run.inputs}
         for target, sources in step.sources.items():
             for source in sources if target in known else ():
-                self._connect(name, process, source, self._parameter_id(step.run, target))
+                end = self._parameter_id(step.run, target)
+                origin = self._connect(name, process, source, end)
+                if target not in step.transformed:
+                    self.equal.append((origin, end))
 
-    def _connect(self, owner: str, process: Process, source: str, target: str) -> None:
+    def _connect(self, owner: str, process: Process, source: str, target: str) -> str:
+        """Connect a parameter to where it comes from; the latter."""
         step_name, _, port = source.rpartition("/")
         if step_name:
             step = next(step for step in process.steps if step.name == step_name)
@@ -338,6 +346,34 @@ class _Builder:
             targetParameter=reference(target),
         )
         self.graph.append(owner, "connection", reference(name))
+        return origin
+
+    def _pass_examples_on(self) -> None:
+        """Give the parameters of inner workflows the values of what they are connected to.
+
+        Jobs are recorded, invocations of workflows are not. A parameter that has values of its
+        own keeps those.
+        """
+        examples: dict[str, list[str]] = {}
+        for entity in self.graph.entities():
+            works = entity.get("exampleOfWork", [])
+            for work in works if isinstance(works, list) else [works]:
+                examples.setdefault(work["@id"], []).append(entity["@id"])
+        recorded = set(examples)
+        changed = True
+        while changed:
+            changed = False
+            for pair in self.equal:
+                for one, other in (pair, pair[::-1]):
+                    kinds = {self.graph[name]["additionalType"] for name in pair}
+                    if other in recorded or other in examples or one not in examples:
+                        continue
+                    if len(kinds) == 1:
+                        examples[other] = list(examples[one])
+                        changed = True
+        for parameter in sorted(examples.keys() - recorded):
+            for entity in examples[parameter]:
+                self._example(reference(entity), parameter)
 
     # Actions
 

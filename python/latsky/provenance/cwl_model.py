@@ -39,6 +39,8 @@ class Step:
     run: Process
     sources: dict[str, tuple[str, ...]]
     """input of the step → where it comes from"""
+    transformed: frozenset[str]
+    """inputs that ``valueFrom`` makes of what comes"""
     scatter: tuple[str, ...]
     conditional: bool
 
@@ -73,12 +75,14 @@ def read_process(file: Path, _known: dict[Path, Process] | None = None) -> Proce
         if not isinstance(step["run"], str):
             raise InputError("steps with a process in them are not understood", file, name)
         scatter = step.get("scatter") or ()
+        inputs = dict(_named(step["in"], "source"))
         steps.append(
             Step(
                 name,
                 str(step.get("label", "")),
                 read_process(file.parent / step["run"], known),
-                {key: _strings(item.get("source")) for key, item in _named(step["in"], "source")},
+                {key: _strings(item.get("source")) for key, item in inputs.items()},
+                frozenset(key for key, item in inputs.items() if "valueFrom" in item),
                 (scatter,) if isinstance(scatter, str) else tuple(scatter),
                 "when" in step,
             )
