@@ -47,9 +47,7 @@ def test_point_sources_against_gtsrcmaps(reference, component):
     path = reference / "week" / "expected" / f"srcmaps_{component}.fits.gz"
     for name, (ra, dec) in POINTS.items():
         found = maps.shape_map(Shape(), ra, dec)
-        table = fits.getdata(path, name)
-        # the tool marks pixel 0 as undefined
-        pixels = np.where(table["PIX"] < 0, 0, table["PIX"])
+        made = open_source_map(path, name).read()
         vector = rotation("CEL", "GAL") @ unit_vectors(np.array(ra), np.array(dec))
         near = hp.query_disc(nside, vector, np.radians(5))
         for plane, width in enumerate(maps.psf(ra, dec).width):
@@ -58,13 +56,28 @@ def test_point_sources_against_gtsrcmaps(reference, component):
             if name == "pole" and width < 2 * hp.nside2resol(nside):
                 check_integrals(maps, found, plane, ra, dec, vector, width)
                 continue
-            ours, tool = np.zeros(12 * nside**2), np.zeros(12 * nside**2)
+            ours, tool = np.zeros(12 * nside**2), made[plane].astype("f8")
             ours[found.pixels] = found.values[plane]
-            chosen = table["CHANNEL"] == plane
-            tool[pixels[chosen]] = table["VALUE"][chosen]
             ours, tool = ours[near] / ours[near].sum(), tool[near] / tool[near].sum()
             rms = np.sqrt(np.sum((ours - tool) ** 2) / np.sum(tool**2))
             assert rms < 0.02, (name, plane)
+
+
+def test_the_undefined_pixel_of_gtsrcmaps_is_pixel_0(reference):
+    maps = make_maps(reference, "E2_PSF123", FRONT_AND_BACK)
+    path = reference / "week" / "expected" / "srcmaps_E2_PSF123.fits.gz"
+    table = fits.getdata(path, "pole")
+    ours = maps.shape_map(Shape(), *POINTS["pole"])
+    read = open_source_map(path, "pole").read()
+    for plane in range(4):
+        pixels = table["PIX"][table["CHANNEL"] == plane]
+        # rows are in the order of pixels, pixel 0 is by the Galactic pole, and no row has it
+        assert pixels[0] == -(2**31) and pixels[1] == 1 and np.all(np.diff(pixels[1:]) > 0)
+        values = np.zeros(maps.geometry.npix)
+        values[ours.pixels] = ours.values[plane]
+        # beside pixel 0 the three others around the pole: its share of the four is ours
+        share = values[0] / values[:4].sum()
+        assert read[plane, 0] / read[plane, :4].sum() == pytest.approx(share, rel=0.01)
 
 
 def mean_psf(maps, plane, ra, dec, separation):

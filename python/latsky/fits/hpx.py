@@ -283,12 +283,26 @@ class HpxTable:
         return end
 
     def _place_sparse(self, table: Table, first: int, stop: int, out: np.ndarray) -> None:
-        pixels, planes = table["PIX"].astype("i8"), table["CHANNEL"].astype("i8")
-        if len(pixels) and (pixels.min() < 0 or pixels.max() >= self.geometry.npix):
-            raise InputError("a pixel outside of the sphere", file=self.path, key="PIX")
+        pixels, planes, values = sparse_entries(table, self.geometry.npix)
         wanted = (planes >= first) & (planes < stop)
-        values = table["VALUE"][wanted].astype(out.dtype)
-        np.add.at(out, (planes[wanted] - first, pixels[wanted]), values)
+        chosen = values[wanted].astype(out.dtype)
+        np.add.at(out, (planes[wanted] - first, pixels[wanted]), chosen)
+
+
+def sparse_entries(table: Table, npix: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels, planes (from 0) and values of a sparse map's rows, (rows,) each.
+
+    gtsrcmaps writes pixel 0 as an undefined PIX (the column's TNULL): its rows are in the order of
+    plane and pixel, and that row stands before pixel 1 in each plane. It is read as pixel 0.
+    Raises InputError for other numbers outside of the sphere.
+    """
+    pixels, planes = table["PIX"].astype("i8"), table["CHANNEL"].astype("i8")
+    undefined = table.header.get(f"TNULL{table.names.index(table.info('PIX').name) + 1}")
+    if undefined is not None:
+        pixels[pixels == undefined] = 0
+    if len(pixels) and (pixels.min() < 0 or pixels.max() >= npix):
+        raise InputError("a pixel outside of the sphere", file=table.path, key="PIX")
+    return pixels, planes, table["VALUE"]
 
 
 def open_hpx(

@@ -16,7 +16,7 @@ import numpy as np
 
 from latsky.errors import InputError
 from latsky.fits.core import Column, FitsFile, FitsWriter, Header
-from latsky.fits.hpx import HpxGeometry, HpxTable, open_hpx, write_skymap
+from latsky.fits.hpx import HpxGeometry, HpxTable, open_hpx, sparse_entries, write_skymap
 
 NOT_SOURCES = ("", "PRIMARY", "SKYMAP", "SKYMAP2", "EBOUNDS", "ENERGIES", "GTI", "HPXEXPOSURES")
 DENSE, SPARSE = "FGST_SRCMAP", "FGST_SRCMAP_SPARSE"
@@ -232,10 +232,10 @@ def _write_joined_sparse(
     pixels, channels, values, planes = [], [], [], 0
     for table in tables:
         with FitsFile(table.path) as file:
-            rows = file.table(table.hdu)
-        pixels.append(rows["PIX"])
-        channels.append(rows["CHANNEL"].astype("i8") + planes)
-        values.append(rows["VALUE"])
+            found = sparse_entries(file.table(table.hdu), geometry.npix)
+        pixels.append(found[0])
+        channels.append(found[1] + planes)
+        values.append(found[2])
         planes += table.n_planes
     write_sparse_source_map(
         writer,
