@@ -89,6 +89,7 @@ class ComponentData:
     fixed : (bins, pixels) float32, None for none
         Model counts of the sources that are not in ``sources``.
     fixed_counts : their predicted counts by name, (bins,) each
+    terms : sources whose spectrum is another one here than in the other components
     """
 
     name: str
@@ -99,6 +100,7 @@ class ComponentData:
     weights: Array | None = None
     fixed: Array | None = None
     fixed_counts: dict[str, Array] = field(default_factory=dict)
+    terms: tuple[SourceTerm, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -137,7 +139,10 @@ class JointLikelihood:
         self.sources = list(sources)
         self.size = size
         terms = {source.name: source for source in sources}
-        self._layouts = [self._layout(component, terms) for component in self.components]
+        self._layouts = [
+            self._layout(component, terms | {own.name: own for own in component.terms})
+            for component in self.components
+        ]
 
     @staticmethod
     def _layout(component: ComponentData, terms: dict[str, SourceTerm]) -> _Layout:
