@@ -24,6 +24,11 @@ class Entry:
     merged: bool
     flux: float
     predicted: float
+    """counts over all bins"""
+    counts: tuple[float, ...]
+    """(bins,) ∫ flux × exposure"""
+    planes: tuple[float, ...]
+    """(bins + 1,) counts/MeV at the edges: what the source adds to a merged map's sums"""
     hash: str
 
 
@@ -52,14 +57,26 @@ def read_batch(path: Path) -> Batch:
         if key not in header:
             raise InputError("keyword missing", file=path, key=f"{SOURCES}.{key}")
     entries = tuple(
-        Entry(int(number), name, rule, bool(merged), float(flux), float(predicted), code)
-        for number, name, rule, merged, flux, predicted, code in zip(
+        Entry(
+            int(number),
+            name,
+            rule,
+            bool(merged),
+            float(flux),
+            float(predicted),
+            tuple(np.atleast_1d(counts).tolist()),
+            tuple(planes.tolist()),
+            code,
+        )
+        for number, name, rule, merged, flux, predicted, counts, planes, code in zip(
             table["NUMBER"],
             texts("SOURCE_NAME"),
             texts("RULE"),
             table["MERGED"],
             table["FLUX"],
             table["NPRED"],
+            table["NPRED_BINS"],
+            table["PLANES"],
             texts("HASH"),
             strict=True,
         )
@@ -122,6 +139,6 @@ def of_rule(batches: Sequence[Batch], rule: str) -> tuple[Entry, ...]:
     return found
 
 
-def total(values: Sequence[float]) -> float:
-    """Sum in the order given, pairwise."""
-    return float(np.sum(np.asarray(values, "f8")))
+def total(values: Sequence[float] | Sequence[Sequence[float]]) -> np.ndarray:
+    """Sum over the first axis."""
+    return np.sum(np.asarray(values, "f8"), axis=0)

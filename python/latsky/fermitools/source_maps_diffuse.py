@@ -9,11 +9,10 @@ the embedded engine writes.
 from __future__ import annotations
 
 import tempfile
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from latsky.errors import InputError
+from latsky.fermitools.pylikelihood import check_event_types, modules, observation
 from latsky.fits import dss
 from latsky.fits.core import FitsFile, FitsWriter
 from latsky.fits.hpx import HpxTable, open_hpx
@@ -40,13 +39,7 @@ def make_fermitools(request: Request) -> int:
         raise InputError("no HDU EBOUNDS", file=request.counts_cube, key="EBOUNDS")
     first, stop = plane_range(request.kmin, request.kmax, len(cube.edges))
     cuts = dss.read(cube.primary, request.counts_cube) or dss.read(cube.header)
-    mask = dss.find_mask(cuts, "EVENT_TYPE")
-    if request.evtype is not None and mask != request.evtype:
-        raise InputError(
-            f"pyLikelihood takes the event types of the counts cube ({mask}), not {request.evtype}",
-            request.counts_cube,
-            "evtype",
-        )
+    check_event_types(cuts, request.evtype, request.counts_cube)
     shape = component(request)
     if shape.kind == "auto":
         from latsky.embedded.template import open_template
@@ -63,33 +56,21 @@ def make_fermitools(request: Request) -> int:
     return stop - first
 
 
-def _modules() -> tuple[Any, Any]:
-    try:
-        return import_module("pyLikelihood"), import_module("BinnedAnalysis")
-    except ImportError as error:
-        raise InputError(
-            f"the Fermitools are not here ({error}); use --engine embedded", key="engine"
-        ) from None
-
-
 def _run(
     request: Request, shape: Component, first: int, stop: int, scratch: Path, partial: Path
 ) -> None:
-    likelihood, analysis = _modules()
+    likelihood, analysis = modules()
     empty, model = scratch / "empty.xml", scratch / "component.xml"
     write_source_model(empty, SourceModel(()))
     write_source_model(model, SourceModel((_source(request.source, shape),)))
-    observation = analysis.BinnedObs(
-        irfs=request.irfs,
-        expCube=str(request.livetime_cube),
-        srcMaps=str(request.counts_cube),
-        binnedExpMap=str(request.exposure_cube),
+    observed = observation(
+        analysis, request.irfs, request.livetime_cube, request.counts_cube, request.exposure_cube
     )
     config = analysis.BinnedConfig(performConvolution=not request.no_psf)
     like = analysis.BinnedAnalysis(
-        observation, optimizer="MINUIT", srcModel=str(empty), wmap=None, config=config
+        observed, optimizer="MINUIT", srcModel=str(empty), wmap=None, config=config
     )
-    factory = likelihood.SourceFactory(observation.observation)
+    factory = likelihood.SourceFactory(observed.observation)
     # requireExposure, addPointSources, loadMaps
     factory.readXml(str(model), analysis._funcFactory, False, True, True)
     source = factory.releaseSource(request.source)

@@ -64,6 +64,23 @@ def plane_sums(table: HpxTable) -> np.ndarray:
     return sums
 
 
+def read_entries(table: HpxTable) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (n,), rising, where any plane of a source is not zero, and values (planes, n) float64.
+
+    Of a sparse map no whole-sky plane is made.
+    """
+    if not table.sparse:
+        planes = table.read(dtype="f8")
+        pixels = np.flatnonzero(planes.any(axis=0))
+        return pixels, planes[:, pixels]
+    with FitsFile(table.path) as file:
+        found, channels, entries = sparse_entries(file.table(table.hdu), table.geometry.npix)
+    pixels, where = np.unique(found, return_inverse=True)
+    values = np.zeros((table.n_planes, len(pixels)))
+    np.add.at(values, (channels, where), entries)
+    return pixels, values
+
+
 class PlaneStore:
     """Planes on disk until they are written: a table's rows need all of them at once.
 

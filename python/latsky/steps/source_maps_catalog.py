@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -25,6 +27,11 @@ from latsky.errors import InputError, Problems
 from latsky.fits import dss
 from latsky.naming import catalog_part_name
 from latsky.steps.source_maps_diffuse import ENGINES, event_type, irf_version
+
+if TYPE_CHECKING:
+    from latsky.embedded.catalog_maps import CatalogMaps
+    from latsky.embedded.point_source import SourceMap
+    from latsky.fits.hpx import HpxTable
 
 SOURCES = "SOURCES"
 RESERVED = ("", "PRIMARY", "SKYMAP", "SKYMAP2", "EBOUNDS", "ENERGIES", "GTI", SOURCES)
@@ -107,23 +114,40 @@ def check_names(names: Sequence[str], path: Path) -> None:
     problems.raise_any()
 
 
-def make_embedded(request: Request) -> tuple[int, int]:
-    """Write the file of a batch; how many sources it has, and how many of them are merged.
+@dataclass(frozen=True)
+class Inputs:
+    """What a request's files say, found to fit each other."""
 
-    Raises InputError for inputs that do not fit each other, before anything is written.
-    """
-    from latsky.embedded.compiled import prepare
+    file: CatalogFile
+    catalog: Catalog
+    parts: tuple[Part, ...]
+    batch: tuple[CatalogSource, ...]
+    """the sources asked for"""
+    cube: HpxTable
+    """the counts cube, described"""
+    energies: np.ndarray
+    """MeV, (planes,): the edges of its bins"""
+    cuts: tuple[dss.Cut, ...]
+    mask: int | None
+    """event types"""
 
-    prepare()
-    from latsky.embedded.catalog_maps import CatalogMaps, PointExposure, add_to
-    from latsky.fits.core import Column, FitsFile, FitsWriter, Header
-    from latsky.fits.hpx import copy_table, open_energy_cube, open_hpx, write_ebounds
-    from latsky.fits.irfs import load_response
-    from latsky.fits.livetime import read_livetime_cube
-    from latsky.fits.source_model import spectral_form
-    from latsky.fits.srcmaps import write_source_map, write_sparse_source_map
-    from latsky.spectra import integral
-    from latsky.steps.stack import source_header
+    @property
+    def composites(self) -> list[str]:
+        """Names of the parts' merged maps."""
+        return [catalog_part_name(self.file.catalog_name, part.name) for part in self.parts]
+
+
+class Maker(Protocol):
+    """Makes the map of a source: cm² s a pixel at the energies of the planes."""
+
+    def source_map(self, source: CatalogSource) -> SourceMap:
+        """Pixels in the counts cube's own numbering, and values (planes, pixels)."""
+        ...
+
+
+def read_inputs(request: Request) -> Inputs:
+    """Read definition, catalogue and counts cube. Raises InputError or InputErrors."""
+    from latsky.fits.hpx import open_hpx
 
     file, catalog, parts = read_parts(request.definition, request.catalog, request.extended)
     stop = len(catalog) if request.last < 0 else min(request.last, len(catalog))
@@ -132,31 +156,64 @@ def make_embedded(request: Request) -> tuple[int, int]:
             f"sources {request.first} to {request.last} (exclusive) of {len(catalog)}: none",
             key="first, last",
         )
-    part_of = np.zeros(len(catalog), "i4")
-    for number, part in enumerate(parts):
-        part_of[part.numbers] = number
-    composites = [catalog_part_name(file.catalog_name, part.name) for part in parts]
-    check_names([*(source.name for source in catalog.sources), *composites], catalog.path)
     cube = open_hpx(request.counts_cube, "SKYMAP")
     if cube.edges is None:
         raise InputError("no HDU EBOUNDS", file=request.counts_cube, key="EBOUNDS")
-    energies, geometry = cube.edges, cube.geometry
-    exposure = open_energy_cube(request.exposure_cube, default_frame="GAL")
     cuts = dss.read(cube.primary, request.counts_cube) or dss.read(cube.header)
     mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
-    maps = CatalogMaps(
-        geometry,
-        energies,
-        load_response(request.irfs, mask),
+    batch = catalog.sources[request.first : stop]
+    inputs = Inputs(file, catalog, parts, batch, cube, cube.edges, cuts, mask)
+    check_names([*(source.name for source in catalog.sources), *inputs.composites], catalog.path)
+    return inputs
+
+
+def embedded_maps(request: Request, inputs: Inputs) -> CatalogMaps:
+    """The embedded engine for the component of the request. Raises InputError."""
+    from latsky.embedded.catalog_maps import CatalogMaps, PointExposure
+    from latsky.fits.hpx import open_energy_cube
+    from latsky.fits.irfs import load_response
+    from latsky.fits.livetime import read_livetime_cube
+
+    exposure = open_energy_cube(request.exposure_cube, default_frame="GAL")
+    return CatalogMaps(
+        inputs.cube.geometry,
+        inputs.energies,
+        load_response(request.irfs, inputs.mask),
         read_livetime_cube(request.livetime_cube),
-        PointExposure(exposure, energies),
+        PointExposure(exposure, inputs.energies),
     )
-    header = source_header(cube, "source-maps-catalog", request.output)
-    dss.write(header, (*cuts, irf_version(request.irfs, mask)))
+
+
+def make_embedded(request: Request) -> tuple[int, int]:
+    """Write the file of a batch; how many sources it has, and how many of them are merged.
+
+    Raises InputError for inputs that do not fit each other, before anything is written.
+    """
+    from latsky.embedded.compiled import prepare
+
+    prepare()
+    inputs = read_inputs(request)
+    return write_batch(request, inputs, embedded_maps(request, inputs))
+
+
+def write_batch(request: Request, inputs: Inputs, maker: Maker) -> tuple[int, int]:
+    """Write the file of a batch, source by source; how many there are, and how many merged."""
+    from latsky.embedded.catalog_maps import add_to
+    from latsky.fits.core import Column, FitsFile, FitsWriter, Header
+    from latsky.fits.hpx import copy_table, write_ebounds
+    from latsky.fits.source_model import spectral_form
+    from latsky.fits.srcmaps import write_source_map, write_sparse_source_map
+    from latsky.spectra import integral
+    from latsky.steps.stack import source_header
+
+    energies, geometry, parts = inputs.energies, inputs.cube.geometry, inputs.parts
+    part_of = np.zeros(len(inputs.catalog), "i4")
+    for number, part in enumerate(parts):
+        part_of[part.numbers] = number
+    header = source_header(inputs.cube, "source-maps-catalog", request.output)
+    dss.write(header, response_cuts(inputs.cuts, request.irfs, inputs.mask))
     with FitsFile(request.counts_cube) as counts:
         gti = counts.table("GTI") if "GTI" in counts else None
-
-    batch = [catalog.sources[number] for number in range(request.first, stop)]
     sums: dict[int, np.ndarray] = {}
     rows = []
     with FitsWriter(request.output, clobber=request.clobber) as writer:
@@ -164,12 +221,13 @@ def make_embedded(request: Request) -> tuple[int, int]:
         write_ebounds(writer, energies)
         if gti is not None:
             copy_table(writer, gti)
-        for source in batch:
+        for source in inputs.batch:
             part = int(part_of[source.number])
             form, values = spectral_form(source.spectrum)
             spectrum = form.value(values, energies)
-            found = maps.source_map(source)
+            found = maker.source_map(source)
             totals = found.values.sum(axis=1)
+            predicted = bin_counts(energies, totals, partial(form.value, values))
             rows.append(
                 (
                     source.number,
@@ -177,7 +235,9 @@ def make_embedded(request: Request) -> tuple[int, int]:
                     parts[part].name,
                     parts[part].merge,
                     integral(form, values, energies[0], energies[-1]),
-                    predicted_counts(energies, totals, partial(form.value, values)),
+                    predicted.sum(),
+                    predicted,
+                    spectrum * totals,
                     source_hash(source),
                 )
             )
@@ -200,46 +260,68 @@ def make_embedded(request: Request) -> tuple[int, int]:
                 ),
             )
         for part in sorted(sums):
-            write_source_map(writer, composites[part], geometry, sums[part], dtype="f8")
-        about = Header([("CATALOG", file.catalog_name, "name of the catalogue")])
-        about.append("CATFILE", catalog.path.name, "file of the catalogue")
-        about.append("NSOURCES", len(catalog), "sources in the catalogue")
+            write_source_map(writer, inputs.composites[part], geometry, sums[part], dtype="f8")
+        about = Header([("CATALOG", inputs.file.catalog_name, "name of the catalogue")])
+        about.append("CATFILE", inputs.catalog.path.name, "file of the catalogue")
+        about.append("NSOURCES", len(inputs.catalog), "sources in the catalogue")
         about.append("FIRST", request.first, "row of the first source here, from 0")
-        about.append("LAST", stop, "row after the last")
+        about.append("LAST", request.first + len(inputs.batch), "row after the last")
         writer.table(SOURCES, _source_columns(rows, Column), about)
-    return len(batch), sum(row[3] for row in rows)
+    return len(inputs.batch), sum(row[3] for row in rows)
 
 
-def predicted_counts(
+def response_cuts(cuts: tuple[dss.Cut, ...], irfs: str, mask: int | None) -> tuple[dss.Cut, ...]:
+    """The counts cube's cuts with the event types and response functions of the maps.
+
+    The Fermitools find event types by the cut EVENT_TYPE, and the partition by its highest bit;
+    IRF_VERSION names the functions.
+    """
+    if mask is not None and mask != dss.find_mask(cuts, "EVENT_TYPE"):
+        version = next(
+            (c.pass_version for c in cuts if isinstance(c, dss.BitMask) and c.pass_version),
+            irfs.partition("_")[0],
+        )
+        others = [c for c in cuts if not (isinstance(c, dss.BitMask) and c.column == "EVENT_TYPE")]
+        cuts = (*others, dss.BitMask("EVENT_TYPE", mask, version))
+    return dss.add(cuts, irf_version(irfs, mask))
+
+
+def bin_counts(
     energies: np.ndarray, totals: np.ndarray, spectrum: Callable[[np.ndarray], np.ndarray]
-) -> float:
-    """∫ spectrum(E) × total(E) dE over the planes' range.
+) -> np.ndarray:
+    """∫ spectrum(E) × total(E) dE over each bin between the planes, (bins,).
 
     ``totals`` (planes,) cm² s is a map's sum, a power law between planes; Gauss-Legendre with
-    eight nodes in ln E a bin.
+    eight nodes in ln E a bin. A bin beside a plane without exposure has no counts.
     """
-    if not np.all(totals > 0):
-        return 0.0
     x, w = np.polynomial.legendre.leggauss(8)
     log_e = np.log(energies)
     half = np.diff(log_e)[:, None] / 2
-    nodes = (log_e[:-1, None] + half * (1 + x)).ravel()
-    total = np.exp(np.interp(nodes, log_e, np.log(totals)))
-    return float(np.sum((half * w).ravel() * np.exp(nodes) * total * spectrum(np.exp(nodes))))
+    nodes = log_e[:-1, None] + half * (1 + x)
+    seen = (totals[:-1] > 0) & (totals[1:] > 0)
+    log_total = np.log(np.where(totals > 0, totals, 1.0))
+    total = np.exp(np.interp(nodes, log_e, log_total))
+    values = spectrum(np.exp(nodes.ravel())).reshape(nodes.shape)
+    return np.where(seen, (half * w * np.exp(nodes) * total * values).sum(axis=1), 0.0)
 
 
 def _source_columns(rows: list, column) -> list:
     def text(at: int) -> np.ndarray:
         return np.array([str(row[at]).encode("ascii", "replace") or b" " for row in rows])
 
+    def numbers(at: int) -> np.ndarray:
+        return np.array([row[at] for row in rows], "f8")
+
     return [
         column("NUMBER", np.array([row[0] for row in rows], "i4")),
         column("SOURCE_NAME", text(1)),
         column("RULE", text(2)),
         column("MERGED", np.array([row[3] for row in rows], bool)),
-        column("FLUX", np.array([row[4] for row in rows], "f8"), "ph cm-2 s-1"),
-        column("NPRED", np.array([row[5] for row in rows], "f8"), "ph"),
-        column("HASH", text(6)),
+        column("FLUX", numbers(4), "ph cm-2 s-1"),
+        column("NPRED", numbers(5), "ph"),
+        column("NPRED_BINS", numbers(6), "ph"),
+        column("PLANES", numbers(7), "ph MeV-1"),
+        column("HASH", text(8)),
     ]
 
 
@@ -247,8 +329,12 @@ def main(arguments: Sequence[str]) -> int:
     """Parse the command line and make the maps."""
     parser = argparse.ArgumentParser(prog="latsky-step source-maps-catalog", description=__doc__)
     add = parser.add_argument
-    # LATSKY_ENGINE is not asked: also beside the Fermitools catalogue sources are made here
-    add("--engine", choices=ENGINES, default="embedded", help="who computes (embedded alone can)")
+    add(
+        "--engine",
+        choices=ENGINES,
+        default=os.environ.get("LATSKY_ENGINE", "embedded"),
+        help="who computes point sources (default: LATSKY_ENGINE, else embedded)",
+    )
     add("--livetime-cube", type=Path, required=True, help="livetime cube")
     add("--counts-cube", type=Path, required=True, help="HEALPix counts cube")
     add("--exposure-cube", type=Path, required=True, help="HEALPix exposure cube")
@@ -262,8 +348,8 @@ def main(arguments: Sequence[str]) -> int:
     add("--output", "-o", type=Path, required=True, help="file to write")
     add("--no-clobber", action="store_true", help="keep an existing output file")
     options = parser.parse_args(arguments)
-    if options.engine != "embedded":
-        raise InputError("catalogue sources are made by the embedded engine alone", key="engine")
+    if options.engine not in ENGINES:
+        raise InputError(f"{options.engine!r} is none of {', '.join(ENGINES)}", key="LATSKY_ENGINE")
     request = Request(
         options.livetime_cube,
         options.counts_cube,
@@ -278,6 +364,11 @@ def main(arguments: Sequence[str]) -> int:
         None if options.evtype is None else event_type(options.evtype),
         not options.no_clobber,
     )
-    sources, merged = make_embedded(request)
+    if options.engine == "embedded":
+        sources, merged = make_embedded(request)
+    else:
+        from latsky.fermitools.source_maps_catalog import make_fermitools
+
+        sources, merged = make_fermitools(request)
     print(f"{request.output.name}: {sources} sources, {merged} of them merged")
     return 0
