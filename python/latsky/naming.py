@@ -233,6 +233,11 @@ def model_yaml(model: str) -> str:
     return f"models/model_{model}.yaml"
 
 
+def model_directory(model: str) -> str:
+    """Directory of a model."""
+    return f"analysis/model_{model}"
+
+
 def master_xml(model: str) -> str:
     """Sources that all binning components of a model share."""
     return f"analysis/model_{model}/srcmdl_{model}_master.xml"

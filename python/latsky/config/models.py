@@ -131,6 +131,8 @@ class ModelDefinition:
     document: Document
     components: tuple[ModelComponent, ...]
     time_filter: str | None
+    spectral_path: Path | None = None
+    """file of spectral models; None: the shipped ones alone"""
 
     @property
     def catalogs(self) -> list[CatalogParts]:
@@ -195,7 +197,7 @@ def resolve_model(
                 )
             )
     problems.raise_any()
-    return ModelDefinition(key, document, tuple(components), file.mktimefilter)
+    return ModelDefinition(key, document, tuple(components), file.mktimefilter, spectra.path)
 
 
 def _entry(
@@ -426,7 +428,7 @@ def read_model(
 def read_analysis_models(
     list_path: Path, library: Library, directories: Directories, energy_range: tuple[float, float]
 ) -> list[ModelDefinition]:
-    """The models of a list, each in ``models/model_<key>.yaml`` (or of that name beside the list).
+    """The models of a list, each in ``models/model_<key>.yaml``; files are known by base name, too.
 
     Raises InputErrors with the mistakes of all of them.
     """
@@ -434,16 +436,19 @@ def read_analysis_models(
     places = directories.before(list_path.parent)
     problems = Problems()
     models = []
-    for number, key in enumerate(keys):
-        name = naming.model_yaml(key)
+
+    def locate(name: str) -> Path:
         paths = [places.resolve(name), places.resolve(Path(name).name)]
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None:
+        return next((path for path in paths if path.is_file()), paths[0])
+
+    for number, key in enumerate(keys):
+        path = locate(naming.model_yaml(key))
+        if not path.is_file():
             place = (key,) if isinstance(document.data, dict) else (number,)
-            problems.found.append(document.problem(f"no such file: {paths[0]}", *place))
+            problems.found.append(document.problem(f"no such file: {path}", *place))
             continue
         found = problems.collect(
-            lambda k=key, p=path: read_model(k, p, library, energy_range, places.resolve)
+            lambda k=key, p=path: read_model(k, p, library, energy_range, locate)
         )
         if found is not None:
             models.append(found)

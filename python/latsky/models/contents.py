@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from latsky import naming
 from latsky.catalog.read import Catalog, CatalogSource
@@ -62,6 +63,51 @@ class ModelContents:
 def catalog_key(catalog: CatalogParts) -> str:
     """Name and version in the library, e.g. FL8Y_v00."""
     return naming.source_key(catalog.name, catalog.version)
+
+
+def energy_range(cuts: Sequence[Cut]) -> tuple[float, float]:
+    """Lowest and highest energy of an analysis, MeV."""
+    return min(cut.binning.emin for cut in cuts), max(cut.binning.emax for cut in cuts)
+
+
+def read_catalogs(
+    wanted: Iterable[CatalogParts], catalogs: Sequence[Path], extended: Sequence[Path]
+) -> dict[str, CatalogContents]:
+    """Catalogues by key; files and directories are known by base name.
+
+    Raises InputErrors.
+    """
+    problems = Problems()
+    found = {}
+    for parts in wanted:
+        contents = problems.collect(lambda p=parts: _read_catalog(p, catalogs, extended))
+        if contents is not None:
+            found[catalog_key(parts)] = contents
+    problems.raise_any()
+    return found
+
+
+def _read_catalog(
+    parts: CatalogParts, catalogs: Sequence[Path], extended: Sequence[Path]
+) -> CatalogContents:
+    from latsky.steps.source_maps_catalog import read_parts
+
+    wanted = {
+        "catalog_file": (parts.catalog_path, catalogs),
+        "catalog_extdir": (parts.extended_path, extended),
+    }
+    chosen = {}
+    for key, (name, given) in wanted.items():
+        base = naming.base(name.rstrip("/"))
+        matching = [path for path in given if path.name == base]
+        if len(matching) != 1:
+            what = "is not among the files given" if not matching else "is given more than once"
+            raise parts.document.problem(f"{base} {what}", key)
+        chosen[key] = matching[0]
+    _, catalog, divided = read_parts(
+        parts.document.path, chosen["catalog_file"], chosen["catalog_extdir"]
+    )
+    return CatalogContents(catalog, {part.name: part for part in divided})
 
 
 def model_contents(

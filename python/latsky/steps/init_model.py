@@ -11,24 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from latsky import naming
 from latsky import plan as planning
 from latsky.config.binning import read_binning
-from latsky.config.catalog_parts import CatalogParts
 from latsky.config.dataset import read_dataset
 from latsky.config.file_lists import Directories
 from latsky.config.library import read_library
-from latsky.config.models import ModelDefinition, read_model
+from latsky.config.models import read_model
 from latsky.config.time_filters import read_time_filters
 from latsky.errors import InputError, Problems
-from latsky.models.contents import (
-    CatalogContents,
-    ModelContents,
-    catalog_key,
-    model_contents,
-)
+from latsky.models.contents import ModelContents, energy_range, model_contents, read_catalogs
 from latsky.models.directory import write_directory
-from latsky.plan import Cut
 
 HPX_ORDER_FITTING = 7
 
@@ -57,11 +49,6 @@ class Request:
     event_list: str | None = None
 
 
-def energy_range(cuts: Sequence[Cut]) -> tuple[float, float]:
-    """Lowest and highest energy of an analysis, MeV."""
-    return min(cut.binning.emin for cut in cuts), max(cut.binning.emax for cut in cuts)
-
-
 def read_contents(request: Request) -> ModelContents:
     """Read the files and work out the model. Raises InputErrors with the mistakes in all."""
     problems = Problems()
@@ -82,48 +69,8 @@ def read_contents(request: Request) -> ModelContents:
         return request.spectral_models
 
     model = read_model(request.key, request.model, library, energy_range(cuts), locate)
-    catalogs = read_catalogs(model, request.catalogs, request.extended)
+    catalogs = read_catalogs(model.catalogs, request.catalogs, request.extended)
     return model_contents(model, catalogs, cuts, dataset.file.evclass)
-
-
-def read_catalogs(
-    model: ModelDefinition, catalogs: Sequence[Path], extended: Sequence[Path]
-) -> dict[str, CatalogContents]:
-    """The catalogues of a model by key; files and directories are known by base name.
-
-    Raises InputErrors.
-    """
-    problems = Problems()
-    found = {}
-    for parts in model.catalogs:
-        contents = problems.collect(lambda p=parts: _read_catalog(p, catalogs, extended))
-        if contents is not None:
-            found[catalog_key(parts)] = contents
-    problems.raise_any()
-    return found
-
-
-def _read_catalog(
-    parts: CatalogParts, catalogs: Sequence[Path], extended: Sequence[Path]
-) -> CatalogContents:
-    from latsky.steps.source_maps_catalog import read_parts
-
-    wanted = {
-        "catalog_file": (parts.catalog_path, catalogs),
-        "catalog_extdir": (parts.extended_path, extended),
-    }
-    chosen = {}
-    for key, (name, given) in wanted.items():
-        base = naming.base(name.rstrip("/"))
-        matching = [path for path in given if path.name == base]
-        if len(matching) != 1:
-            what = "is not among the files given" if not matching else "is given more than once"
-            raise parts.document.problem(f"{base} {what}", key)
-        chosen[key] = matching[0]
-    _, catalog, divided = read_parts(
-        parts.document.path, chosen["catalog_file"], chosen["catalog_extdir"]
-    )
-    return CatalogContents(catalog, {part.name: part for part in divided})
 
 
 def init_model(request: Request, directory: Path) -> list[Path]:
@@ -150,12 +97,12 @@ def main(arguments: Sequence[str]) -> int:
     add("--binning", type=Path, required=True, help="binning YAML")
     add("--mktime-filters", type=Path, help="time filter YAML")
     add("--library", type=Path, required=True, help="component library YAML")
-    many = {"type": Path, "action": "append", "default": []}
-    add("--library-part", **many, help="galprop_rings_*.yaml or catalog_*.yaml; may be repeated")
+    many = {"type": Path, "action": "extend", "nargs": "+", "default": []}
+    add("--library-part", **many, help="galprop_rings_*.yaml and catalog_*.yaml")
     add("--spectral-models", type=Path, help="spectral models YAML")
-    add("--catalog", **many, help="catalogue file; may be repeated")
-    add("--extended", **many, help="directory of extended templates; may be repeated")
-    add("--spectrum", **many, help="spectrum of an isotropic component; may be repeated")
+    add("--catalog", **many, help="catalogues, known by base name")
+    add("--extended", **many, help="directories of extended templates")
+    add("--spectrum", **many, help="spectra of isotropic components")
     add("--hpx-order-ccube", type=int, default=planning.HPX_ORDER_COUNTS, help="counts [9]")
     add("--hpx-order-fitting", type=int, default=HPX_ORDER_FITTING, help="largest order [7]")
     add("--basedir", help="write absolute names below this directory [relative names]")

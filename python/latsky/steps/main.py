@@ -21,6 +21,7 @@ STEPS = {
     "healview": "latsky.steps.healview",
     "npred": "latsky.steps.npred",
     "plan": "latsky.steps.plan",
+    "plan-models": "latsky.steps.plan_models",
     "source-maps-diffuse": "latsky.steps.source_maps_diffuse",
     "stack": "latsky.steps.stack",
     "sum-rings": "latsky.steps.sum_rings",
