@@ -29,6 +29,7 @@ def check_analysis(path: Path) -> Report:
     from latsky.check.catalogs import check_catalogs
     from latsky.check.events import check_events
     from latsky.check.filters import check_filters
+    from latsky.check.models import check_models
     from latsky.check.responses import check_responses
     from latsky.check.templates import check_templates
 
@@ -45,7 +46,10 @@ def check_analysis(path: Path) -> Report:
             report.cuts = cuts or []
         if report.cuts:
             report.warnings.extend(odd_components(analysis, report.cuts))
-        checks = (check_events, check_filters, check_responses, check_templates, check_catalogs)
+        checks = (
+            *(check_events, check_filters, check_responses),
+            *(check_templates, check_catalogs, check_models),
+        )
         for check in checks:
             found, odd = check(analysis, report.cuts)
             problems.found.extend(found)
@@ -100,7 +104,12 @@ def run(options: argparse.Namespace) -> int:
     if report.problems:
         raise InputErrors(report.problems)
     if report.analysis is not None:
+        from latsky.plan_catalog import rule_lines
+        from latsky.show_plan import catalogs_of
+
         print(summary(report.analysis, report.cuts))
+        for catalog in catalogs_of(report.analysis):
+            print("\n".join(rule_lines(catalog)))
     return 0
 
 
