@@ -108,6 +108,8 @@ def table(ports: dict[str, Any], defaults: bool) -> list[str]:
 
 
 def _type(kind: Any) -> str:
+    if isinstance(kind, list):
+        return " or ".join(_type(item) for item in kind if item != "null")
     if isinstance(kind, dict):
         if kind["type"] == "enum":
             return " or ".join(kind["symbols"])
@@ -117,8 +119,9 @@ def _type(kind: Any) -> str:
 
 def _default(port: dict[str, Any]) -> str:
     if "default" in port:
-        return f"`{port['default']}`" if port["default"] != "" else "empty"
-    return "none" if str(port["type"]).endswith("?") else "required"
+        return f"`{port['default']}`" if port["default"] not in ("", []) else "empty"
+    optional = str(port["type"]).endswith("?") or "null" in port["type"]
+    return "none" if optional else "required"
 
 
 def _words(names: str | list[str]) -> str:

@@ -105,10 +105,9 @@ def test_records_have_the_fields_of_their_types(plan):
             assert list(record) == [field["name"] for field in fields]
 
 
-@pytest.mark.parametrize("planes_per_job", [None, 1, 3, 100])
+@pytest.mark.parametrize("planes_per_job", [1, 3, 100])
 def test_every_plane_once(plan, planes_per_job):
-    extra = () if planes_per_job is None else ("--planes-per-job", str(planes_per_job))
-    for record in plan(*extra)["diffuse_components"]:
+    for record in plan("--planes-per-job", str(planes_per_job))["diffuse_components"]:
         planes = [k for g in record["plane_groups"] for k in range(g["kmin"], g["kmax"])]
         assert planes == list(range(5 if "E0" in record["component"] else 10))
         if planes_per_job == 1:
@@ -118,13 +117,14 @@ def test_every_plane_once(plan, planes_per_job):
 def test_groups_are_even():
     sizes = [g["kmax"] - g["kmin"] for g in plane_groups(10, 3)]
     assert sorted(sizes) == [2, 2, 3, 3]
-    assert plane_groups(10, 10) == [{"kmin": 0, "kmax": 10}]
+    assert plane_groups(10, 10) == [{"key": "00", "kmin": 0, "kmax": 10}]
 
 
 def test_default_size_of_a_job():
     assert default_planes(9, True) == 1
     assert default_planes(10, True) == 1
     assert default_planes(5, True) > 100
+    assert default_planes(9, True, costs.EMBEDDED) > 10
     for order in (6, 7, 8):
         seconds = default_planes(order, True) * costs.source_map_plane_s(order, True)
         assert 60 < seconds <= 300
@@ -141,7 +141,21 @@ def test_two_files_of_one_name(plan):
     assert "models/library.yaml:6: other:" in error
 
 
-def test_without_library_there_are_no_such_lists(plan, tmp_path):
+def test_without_library_the_lists_are_empty(plan, tmp_path):
     plan()
     assert step(["plan", "--dataset", "d.yaml", "--binning", "b.yaml", "--n-event-files", "1"]) == 0
-    assert "diffuse_components" not in json.loads((tmp_path / "cwl.output.json").read_text())
+    made = json.loads((tmp_path / "cwl.output.json").read_text())
+    assert (made["merged_rings"], made["diffuse_components"]) == ([], [])
+
+
+@pytest.mark.parametrize("engine", ["embedded", "fermitools"])
+def test_jobs_are_as_large_as_the_engine_is_fast(plan, engine):
+    made = plan("--engine", engine)["diffuse_components"]
+    [loop] = [record for record in made if record["key"] == "loop_v0_source_zmax105_E1_none_FB"]
+    assert len(loop["plane_groups"]) == (1 if engine == "embedded" else 10)
+
+
+def test_a_job_without_planes(plan):
+    assert plan("--planes-per-job", "0") == (
+        "latsky-step plan: error: --planes-per-job: 0: must be at least 1\n"
+    )

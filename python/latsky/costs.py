@@ -13,6 +13,8 @@ exposure cube             12·4^order pixels × (bins + 1) × 8 bytes, twice, an
 sum of ring maps          the sum and one input of an order 9 cube of 50 planes, 4 bytes a value
 source maps               12 maps of the next higher order, 8 bytes a value, whatever the planes
 stack of source maps      the planes, 4 bytes a value, and one map
+catalogue source maps     the planes of each merged rule, 8 bytes a value, and one source
+merged, gathered sources  pieces of 16 MiB
 ========================  ======================================================================
 
 CPU time is a start plus what is proportional to the bytes of the event tables read, to the rows of
@@ -60,13 +62,17 @@ class Rates:
     """seconds for a pixel of a plane of an exposure cube"""
     map_bytes_s: float
     """bytes of map read or written in a second"""
+    map_plane_s: float
+    """seconds for a convolved plane of a diffuse source map of order 9"""
+    source_plane_s: float
+    """seconds for a plane of a catalogue source of order 9"""
     dispatch_s: float
     """seconds that a CWL engine needs for a job besides, starting a container included"""
 
 
-FERMITOOLS = Rates("fermitools", 2.0, 20e6, 1.35e-3, 1.1e-5, 50e6, 3.0)
-"""livetime and exposure as measured with release 2.4.0 on a week of data; the rest assumed"""
-EMBEDDED = Rates("embedded", 0.3, 80e6, 1.5e-4, 2e-7, 200e6, 1.0)
+FERMITOOLS = Rates("fermitools", 2.0, 20e6, 1.35e-3, 1.1e-5, 50e6, 155.0, 0.19, 3.0)
+"""livetime, exposure and source maps as measured with release 2.4.0; the rest assumed"""
+EMBEDDED = Rates("embedded", 0.3, 80e6, 1.5e-4, 2e-7, 200e6, 2.0, 0.01, 1.0)
 """as measured on a week of data with cwltool; map bytes assumed"""
 RATES = {rates.name: rates for rates in (FERMITOOLS, EMBEDDED)}
 
@@ -78,9 +84,6 @@ class Volume:
     table_bytes: float
     span_s: float
 
-
-SOURCE_MAP_PLANE_S = 155.0
-"""CPU time of one convolved plane of order 9 with the Fermitools, measured"""
 
 MONTH = Volume(500e6, 30.4 * 86400)
 """a month of the whole sky above 30 MeV: what is assumed where nothing is known"""
@@ -167,16 +170,43 @@ def ring_sum(n_files: int, rates: Rates = FERMITOOLS) -> Cost:
     return _cost(rates, 2 * size, (n_files + 1) * size / rates.map_bytes_s, size)
 
 
-def source_map_plane_s(order: int, convolved: bool) -> float:
-    """CPU time of a plane of source maps with the Fermitools, s."""
-    return SOURCE_MAP_PLANE_S * 4.0 ** (order - 9) * (1.0 if convolved else 0.1)
+def source_map_plane_s(order: int, convolved: bool, rates: Rates = FERMITOOLS) -> float:
+    """CPU time of a plane of diffuse source maps, s."""
+    return rates.map_plane_s * 4.0 ** (order - 9) * (1.0 if convolved else 0.1)
 
 
 def source_maps(order: int, n_planes: int, convolved: bool, rates: Rates = FERMITOOLS) -> Cost:
     """Source maps of a group of planes."""
     working = 12 * pixels(order + 1) * 8
-    seconds = n_planes * source_map_plane_s(order, convolved)
-    return _cost(rates, working, seconds, cube_bytes(order, n_planes))
+    seconds = n_planes * source_map_plane_s(order, convolved, rates)
+    return _cost(rates, working, seconds, cube_bytes(order, n_planes, 4))
+
+
+def catalog_source_s(order: int, n_planes: int, rates: Rates = EMBEDDED) -> float:
+    """CPU time of a catalogue source, s: in proportion to its pixels, with a floor."""
+    return n_planes * rates.source_plane_s * max(4.0 ** (order - 9), 0.1)
+
+
+def catalog_maps(
+    order: int, n_planes: int, n_sources: int, n_merged: int, rates: Rates = EMBEDDED
+) -> Cost:
+    """Maps of a batch of sources; ``n_merged`` rules are summed over the whole sky."""
+    sums = n_merged * cube_bytes(order, n_planes)
+    source = 2 * cube_bytes(order, n_planes)
+    seconds = n_sources * catalog_source_s(order, n_planes, rates) + sums / rates.map_bytes_s
+    return _cost(rates, sums + source, seconds, sums)
+
+
+def catalog_sum(order: int, n_planes: int, n_batches: int, rates: Rates = EMBEDDED) -> Cost:
+    """Sum of the batches' maps of a rule, or its single sources in one file."""
+    size = cube_bytes(order, n_planes)
+    pieces = (n_batches + 1) * 16 * MIB
+    return _cost(rates, pieces, (n_batches + 1) * size / rates.map_bytes_s, size / 2)
+
+
+def picture(order: int, n_planes: int, rates: Rates = EMBEDDED) -> Cost:
+    """Picture of a plane of a map."""
+    return _cost(rates, cube_bytes(order, n_planes), 1.0, 0.4e6)
 
 
 def stack(order: int, n_planes: int, rates: Rates = FERMITOOLS) -> Cost:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from latsky.config.analysis import Analysis, read_analysis
+from latsky.plan import expand
 
 
 def job_order(analysis: Analysis) -> dict[str, Any]:
@@ -23,8 +25,44 @@ def job_order(analysis: Analysis) -> dict[str, Any]:
         "hpx_order_expcube": file.hpx_order_expcube,
         "files_per_job": file.files_per_job,
         "caldb": _as_directory(analysis.caldb) if analysis.caldb else None,
+        **(_library_order(analysis) if analysis.library else {}),
     }
     return {name: value for name, value in order.items() if value is not None}
+
+
+def _library_order(analysis: Analysis) -> dict[str, Any]:
+    """Inputs that a library adds: its files, and those that it names."""
+    assert analysis.library is not None
+    file, library, places = analysis.file, analysis.library, analysis.directories
+    evclass = analysis.dataset.file.evclass
+    cuts = expand(analysis.dataset, analysis.binning, analysis.filters)
+    components = [cut.binning for cut in cuts if cut.evclass.name == evclass]
+    templates = [
+        source.file_name(component)
+        for source in library.sources
+        if not source.merged_ring
+        for component in components
+    ]
+    rings = [name for ring in library.rings for name in ring.inputs]
+
+    def files(names: Iterable[str]) -> list[dict[str, str]]:
+        return [as_file(path) for path in dict.fromkeys(map(places.resolve, names))]
+
+    return {
+        "library": as_file(library.document.path),
+        "library_parts": [as_file(path) for path in library.parts],
+        "templates": files(templates),
+        "ring_maps": files(rings),
+        "catalogs": files(catalog.catalog_path for catalog in library.catalogs),
+        "extended": [
+            _as_directory(path)
+            for path in dict.fromkeys(
+                places.resolve(catalog.extended_path) for catalog in library.catalogs
+            )
+        ],
+        "planes_per_job": file.planes_per_job,
+        "catalog_nsrc": file.catalog_nsrc,
+    }
 
 
 def as_file(path: Path) -> dict[str, str]:

@@ -7,8 +7,10 @@ of the types in ``cwl/types``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from latsky import costs, naming
@@ -39,6 +41,12 @@ class PlanOptions:
     """largest HEALPix order of exposure cubes"""
     files_per_job: int = 1
     """event files that go through one job"""
+    planes_per_job: int | None = None
+    """energy planes of source maps that one job makes; None: by order and engine"""
+    catalog_nsrc: int | None = None
+    """catalogue sources that one job makes; None: by order and planes"""
+    engine: str = "embedded"
+    """engine by whose speed jobs are made large"""
 
 
 @dataclass(frozen=True)
@@ -73,15 +81,13 @@ class Plan:
     time_filters: list[Record]
     livetime_cuts: list[Record]
     batches: list[Record]
+    merged_rings: list[Record] = field(default_factory=list)
+    diffuse_components: list[Record] = field(default_factory=list)
+    catalog_components: list[Record] = field(default_factory=list)
 
     def to_json(self) -> Record:
         """The lists by output name."""
-        return {
-            "components": self.components,
-            "time_filters": self.time_filters,
-            "livetime_cuts": self.livetime_cuts,
-            "batches": self.batches,
-        }
+        return dict(vars(self))
 
 
 def make_plan(
@@ -280,6 +286,13 @@ def batch_ranges(n_files: int, files_per_job: int) -> list[Record]:
         }
         for number, first in enumerate(starts)
     ]
+
+
+def even_ranges(count: int, largest: int) -> list[tuple[int, int]]:
+    """Consecutive ranges (first, after the last) of at most ``largest``, as even as they can be."""
+    parts = math.ceil(count / largest)
+    bounds = [count * number // parts for number in range(parts + 1)]
+    return list(pairwise(bounds))
 
 
 def common_class(classes: Sequence[EventClass]) -> EventClass | None:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
 
 from latsky import costs, naming
 from latsky.config.library import DiffuseSource, Library
 from latsky.config.rings import MergedRing
 from latsky.errors import Problems
-from latsky.plan import Cut, PlanOptions
-
-Record = dict[str, Any]
+from latsky.plan import Cut, PlanOptions, Record, even_ranges
 
 JOB_S = 300.0
-"""CPU time that a job of source maps should take with the Fermitools"""
+"""CPU time that a job of source maps should take"""
+KINDS = {"MapCubeSource": "cube", "SpatialMap": "map", "IsoSource": "isotropic"}
+"""kind of component in a library → kind of template for source-maps-diffuse"""
 
 
 def plan_diffuse(
@@ -28,9 +26,8 @@ def plan_diffuse(
     cuts: Sequence[Cut],
     evclass: str,
     options: PlanOptions,
-    planes_per_job: int | None = None,
-) -> dict[str, list[Record]]:
-    """Lists ``merged_rings`` and ``diffuse_components``.
+) -> tuple[list[Record], list[Record]]:
+    """Lists of ``merged_ring`` and ``diffuse_component`` records.
 
     Raises InputErrors when two templates have one base name: jobs know files by it.
     """
@@ -49,13 +46,10 @@ def plan_diffuse(
                     source.origin,
                     source.key,
                 )
-            records.append(diffuse_record(source, cut, options, planes_per_job))
+            records.append(diffuse_record(source, cut, options))
     problems.found = list({str(problem): problem for problem in problems.found}.values())
     problems.raise_any()
-    return {
-        "merged_rings": [ring_record(ring) for ring in library.rings],
-        "diffuse_components": records,
-    }
+    return [ring_record(ring) for ring in library.rings], records
 
 
 def ring_record(ring: MergedRing) -> Record:
@@ -71,15 +65,16 @@ def ring_record(ring: MergedRing) -> Record:
     }
 
 
-def diffuse_record(
-    source: DiffuseSource, cut: Cut, options: PlanOptions, planes_per_job: int | None
-) -> Record:
+def diffuse_record(source: DiffuseSource, cut: Cut, options: PlanOptions) -> Record:
     """The ``diffuse_component`` record of a source on a binning component."""
     component = cut.binning
     order = min(component.settings.hpx_order, options.hpx_order_ccube)
     n_planes = len(component.edges)
     convolved = not source.no_psf and source.model_type != "IsoSource"
-    groups = plane_groups(n_planes, planes_per_job or default_planes(order, convolved))
+    rates = costs.RATES[options.engine]
+    groups = plane_groups(
+        n_planes, options.planes_per_job or default_planes(order, convolved, rates)
+    )
     maps = cut.names.source_maps(source.source_key, cut.time_filter, component.key)
     largest = max(group["kmax"] - group["kmin"] for group in groups)
     return {
@@ -87,6 +82,7 @@ def diffuse_record(
         "source_key": source.source_key,
         "source_name": source.name,
         "model_type": source.model_type,
+        "kind": KINDS[source.model_type],
         "component": cut.job_key,
         "template": naming.base(source.file_name(component)),
         "merged_ring": source.merged_ring,
@@ -97,16 +93,19 @@ def diffuse_record(
         "source_maps": naming.base(maps),
         **costs.source_maps(order, largest, convolved).fields("maps"),
         **costs.stack(order, n_planes).fields("stack"),
+        "picture_plane": str(n_planes // 2),
+        **costs.picture(order, n_planes).fields("picture"),
     }
 
 
-def default_planes(order: int, convolved: bool) -> int:
+def default_planes(order: int, convolved: bool, rates: costs.Rates = costs.FERMITOOLS) -> int:
     """Planes that make a job of about ``JOB_S``."""
-    return max(1, math.floor(JOB_S / costs.source_map_plane_s(order, convolved)))
+    return max(1, math.floor(JOB_S / costs.source_map_plane_s(order, convolved, rates)))
 
 
 def plane_groups(n_planes: int, largest: int) -> list[Record]:
     """Consecutive groups of at most ``largest`` planes, as even as they can be."""
-    count = math.ceil(n_planes / largest)
-    bounds = [n_planes * number // count for number in range(count + 1)]
-    return [{"kmin": first, "kmax": last} for first, last in pairwise(bounds)]
+    return [
+        {"key": f"{number:02d}", "kmin": first, "kmax": last}
+        for number, (first, last) in enumerate(even_ranges(n_planes, largest))
+    ]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latsky import costs
 from latsky.config.analysis import Analysis, read_analysis
-from latsky.plan import Plan, PlanOptions, make_plan
+from latsky.errors import Problems
+from latsky.plan import Plan, PlanOptions, expand, make_plan
+from latsky.plan_catalog import DividedCatalog, divide_catalog, rule_lines
+from latsky.plan_templates import plan_templates
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -33,13 +37,46 @@ class StepEstimate:
     product_bytes: float
 
 
-def plan_of(analysis: Analysis) -> Plan:
-    """The plan of an analysis. Raises InputErrors for what contradicts itself."""
+def plan_of(
+    analysis: Analysis,
+    catalogs: Sequence[DividedCatalog] | None = None,
+    engine: str | None = None,
+) -> Plan:
+    """The plan of an analysis. Raises InputErrors for what contradicts itself.
+
+    ``catalogs`` spares reading them again; ``engine`` is by default that of LATSKY_ENGINE.
+    """
     file = analysis.file
-    options = PlanOptions(file.hpx_order_ccube, file.hpx_order_expcube, file.files_per_job)
-    return make_plan(
-        analysis.dataset, analysis.binning, analysis.filters, len(analysis.event_files), options
+    options = PlanOptions(
+        file.hpx_order_ccube,
+        file.hpx_order_expcube,
+        file.files_per_job,
+        file.planes_per_job,
+        file.catalog_nsrc,
+        engine or os.environ.get("LATSKY_ENGINE", "embedded"),
     )
+    parts = (analysis.dataset, analysis.binning, analysis.filters)
+    plan = make_plan(*parts, len(analysis.event_files), options)
+    if analysis.library is None:
+        return plan
+    found = catalogs_of(analysis) if catalogs is None else catalogs
+    return plan_templates(plan, analysis.dataset, expand(*parts), analysis.library, found, options)
+
+
+def catalogs_of(analysis: Analysis) -> list[DividedCatalog]:
+    """The catalogues of an analysis' library, read and divided. Raises InputErrors."""
+    problems = Problems()
+    places = analysis.directories
+    found = [
+        problems.collect(
+            lambda c=parts: divide_catalog(
+                c, places.resolve(c.catalog_path), places.resolve(c.extended_path)
+            )
+        )
+        for parts in (analysis.library.catalogs if analysis.library else ())
+    ]
+    problems.raise_any()
+    return [catalog for catalog in found if isinstance(catalog, DividedCatalog)]
 
 
 def volume_of(analysis: Analysis, n_batches: int) -> costs.Volume:
@@ -105,6 +142,7 @@ def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepE
             for record in plan.components
         ],
     )
+    _add_templates(plan, rates, add)
     return [
         StepEstimate(
             step,
@@ -116,6 +154,51 @@ def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepE
         )
         for step, command, repeats, each in jobs
     ]
+
+
+def _add_templates(
+    plan: Plan,
+    rates: costs.Rates,
+    add: Callable[[str, str, int, list[costs.Cost]], None],
+) -> None:
+    """The steps that a library adds."""
+    by_key = {record["job_key"]: record for record in plan.components}
+    add(
+        "merge gas rings",
+        "sum-rings",
+        1,
+        [costs.ring_sum(len(ring["inputs"]), rates) for ring in plan.merged_rings],
+    )
+    maps, stacks, pictures, batches, merges, gathers = [], [], [], [], [], []
+    for record in plan.diffuse_components:
+        order, planes = _size_of(by_key[record["component"]])
+        convolved = not record["no_psf"] and record["kind"] != "isotropic"
+        maps += [
+            costs.source_maps(order, group["kmax"] - group["kmin"], convolved, rates)
+            for group in record["plane_groups"]
+        ]
+        stacks.append(costs.stack(order, planes, rates))
+        pictures.append(costs.picture(order, planes, rates))
+    for record in plan.catalog_components:
+        order, planes = _size_of(by_key[record["component"]])
+        merged, count = record["merged_parts"], len(record["batches"])
+        batches += [
+            costs.catalog_maps(order, planes, batch["last"] - batch["first"], len(merged), rates)
+            for batch in record["batches"]
+        ]
+        merges += [costs.catalog_sum(order, planes, count, rates) for _ in merged]
+        pictures += [costs.picture(order, planes, rates) for _ in merged]
+        gathers += [costs.catalog_sum(order, planes, count, rates)] * record["gather"]
+    add("diffuse source maps", "source-maps-diffuse", 1, maps)
+    add("stack planes", "stack", 1, stacks)
+    add("catalogue source maps", "source-maps-catalog", 1, batches)
+    add("merge sources", "merge-catalog", 1, merges)
+    add("gather sources", "gather-catalog", 1, gathers)
+    add("draw source maps", "healview", 1, pictures)
+
+
+def _size_of(component: dict) -> tuple[int, int]:
+    return component["hpx_order"], component["enumbins"] + 1
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -136,7 +219,8 @@ def register(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print components, files, jobs, sizes and time of a run."""
     analysis = read_analysis(options.analysis)
-    plan = plan_of(analysis)
+    catalogs = catalogs_of(analysis)
+    plan = plan_of(analysis, catalogs, options.engine)
     if options.json:
         print(json.dumps(plan.to_json(), indent=1))
         return 0
@@ -147,6 +231,8 @@ def run(options: argparse.Namespace) -> int:
     steps = estimate(plan, volume, rates)
     console = Console()
     console.print(components_table(plan))
+    for catalog in catalogs:
+        console.print("\n".join(rule_lines(catalog)), highlight=False)
     console.print(steps_table(steps))
     console.print(
         closing(analysis, plan, volume, steps, rates, max(options.jobs, 1)), soft_wrap=True
@@ -215,8 +301,15 @@ def closing(
     jobs: int,
 ) -> str:
     """Inputs, products kept and the time the whole takes, in three lines."""
-    kept = {"add counts cubes", "add livetime", "exposure"}
+    kept = {
+        *("add counts cubes", "add livetime", "exposure", "merge gas rings"),
+        *("stack planes", "merge sources", "gather sources", "draw source maps"),
+    }
     n_batches = len(plan.batches)
+    files = len(plan.diffuse_components) + sum(
+        len(record["merged_parts"]) + record["gather"] for record in plan.catalog_components
+    )
+    maps = f"{files} source-map files, " if files else ""
     days = volume.span_s * n_batches / DAY_S
     products = sum(step.product_bytes for step in steps if step.step in kept)
     cpu = sum(step.cpu_s for step in steps)
@@ -228,6 +321,7 @@ def closing(
             f"{len(analysis.spacecraft_files)} spacecraft files",
             f"products that stay: {len(plan.components)} counts cubes, "
             f"{len(plan.livetime_cuts)} livetime cubes, {len(plan.components)} exposure cubes, "
+            f"{maps}"
             f"{_size(products)}",
             f"about {_time(wall)} with {jobs} job{'s' * (jobs != 1)} at a time and "
             f"the {rates.name} engine",

@@ -21,6 +21,7 @@ ORDER = [
     "requirements",
     "baseCommand",
     "arguments",
+    "stdout",
     "inputs",
     "outputs",
     "steps",

@@ -41,7 +41,9 @@ class AnalysisFile(Section):
     planes_per_job: int | None = Field(
         default=None, ge=1, description="energy planes of source maps that share a job [by order]"
     )
-    catalog_nsrc: int = Field(default=500, ge=1, description="catalogue sources that share a job")
+    catalog_nsrc: int | None = Field(
+        default=None, ge=1, description="catalogue sources that share a job [by order and planes]"
+    )
     merged_gasmap_dir: str = Field(
         default="merged_gasmaps", description="directory of the merged gas maps"
     )

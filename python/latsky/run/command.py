@@ -16,7 +16,14 @@ from latsky.provenance import run_record
 from latsky.provenance.closure import copy_closure
 from latsky.provenance.hashing import hash_order
 from latsky.run.cwltool import check_flags, run_workflow
-from latsky.run.products import draw, file_outputs, show_table, summarise
+from latsky.run.products import (
+    draw,
+    file_outputs,
+    show_maps_table,
+    show_table,
+    summarise,
+    summarise_maps,
+)
 from latsky.run.progress import RunLog, count_jobs
 from latsky.run.suite import document
 from latsky.show_plan import plan_of
@@ -55,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputErrors(report.problems)
     directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    workflow, trees = prepare(report.analysis, directory)
+    pictures = not options.no_plots
+    workflow, trees = prepare(report.analysis, directory, pictures)
     record = run_record.begin(
         engine="cwltool",
         arguments=sys.argv[1:],
@@ -65,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
         config=_config(report.analysis),
         directories=trees,
     )
-    total = count_jobs(plan_of(report.analysis))
+    total = count_jobs(plan_of(report.analysis), pictures)
     scratch = report.analysis.file.scratch
     with run_record.recorded(record, directory):
         status, log, outputs = run_workflow(
@@ -79,18 +87,20 @@ def run(options: argparse.Namespace) -> int:
         )
         record["exit_status"] = status
         if status == 0:
-            outputs = file_outputs(outputs, directory)
+            gasmaps = report.analysis.file.merged_gasmap_dir
+            outputs = file_outputs(outputs, directory, gasmaps)
     if status != 0:
         return _explain(status, log, directory)
     show_table(summarise(outputs))
+    show_maps_table(summarise_maps(outputs))
     print(f"products and record of the run: {directory}")
-    if not options.no_plots:
+    if pictures:
         draw(outputs, directory)
         print(f"sky maps: {directory / 'plots'}; others: latsky view FILE")
     return 0
 
 
-def prepare(analysis: Analysis, directory: Path) -> tuple[Path, dict]:
+def prepare(analysis: Analysis, directory: Path, pictures: bool = True) -> tuple[Path, dict]:
     """Write the job order, with hashes, and copy the CWL documents.
 
     Returns the workflow's copy and the files of the directories in the job order by their hash.
@@ -100,7 +110,7 @@ def prepare(analysis: Analysis, directory: Path) -> tuple[Path, dict]:
         shutil.rmtree(directory / leftover, ignore_errors=True)
     source = document("cwl/allsky.cwl")
     workflow = copy_closure(source, directory / "suite", source.parents[1])
-    order = job_order(analysis)
+    order = {**job_order(analysis), "pictures": pictures}
     trees = hash_order(order)
     temporary = directory / ".job-order.yml.part"
     with temporary.open("w", encoding="utf-8") as stream:
@@ -112,7 +122,9 @@ def prepare(analysis: Analysis, directory: Path) -> tuple[Path, dict]:
 def _config(analysis: Analysis) -> list[Path]:
     """The YAML files of an analysis."""
     named = (analysis.comp_path, analysis.data_path, analysis.filters_path)
-    return [analysis.document.path, *(path for path in named if path is not None)]
+    library = analysis.library
+    parts = (library.document.path, *library.parts) if library else ()
+    return [analysis.document.path, *(path for path in named if path is not None), *parts]
 
 
 def _explain(status: int, log: RunLog, directory: Path) -> int:

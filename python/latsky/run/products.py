@@ -13,8 +13,14 @@ DIRECTORIES = {
     "energy_bins": "counts_cubes",
     "livetime_cube": "lt_cubes",
     "exposure_cube": "bexp_cubes",
+    "source_maps": "srcmaps",
+    "sources": "srcmaps",
+    "merged_gasmaps": "merged_gasmaps",
+    "pictures_made": "plots",
 }
-"""field of a record → directory, as fermipy's diffuse analysis has them"""
+"""field of a record or output → directory, as fermipy's diffuse analysis has them"""
+DIFFERENT_SPECTRA = ("IsoSource", "CatalogSources")
+"""kinds of components whose maps hold no spectrum: no counts without one"""
 
 
 @dataclass(frozen=True)
@@ -33,17 +39,33 @@ class Product:
     """of that plane, MeV"""
 
 
-def file_outputs(outputs: dict[str, Any], directory: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class MapProduct:
+    """Source maps of a model component: predicted counts by binning component.
+
+    None where the maps hold no spectrum.
+    """
+
+    source_key: str
+    model_type: str
+    sources: int
+    counts: dict[str, float | None]
+
+
+def file_outputs(
+    outputs: dict[str, Any], directory: Path, merged_gasmaps: str = "merged_gasmaps"
+) -> dict[str, Any]:
     """Move the files of a run into its directory tree and note their new places.
 
     ``outputs`` is the runner's output object; the same with new locations is returned and written
-    to ``outputs.json``.
+    to ``outputs.json``. ``merged_gasmaps`` is the directory of merged rings.
     """
+    places = {**DIRECTORIES, "merged_gasmaps": merged_gasmaps}
     moved: dict[str, Path] = {}
     for name, file in _files(outputs):
         old = Path(file["path"])
         if str(old) not in moved:
-            new = directory / DIRECTORIES.get(name, "outputs") / old.name
+            new = directory / places.get(name, "outputs") / old.name
             new.parent.mkdir(parents=True, exist_ok=True)
             old.replace(new)
             moved[str(old)] = new
@@ -117,6 +139,51 @@ def show_table(products: list[Product]) -> None:
             product.key,
             f"{product.events:.0f}",
             *(f"{number:.4g}" for number in (*numbers, product.exposure_max)),
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(table)
+
+
+def summarise_maps(outputs: dict[str, Any]) -> list[MapProduct]:
+    """Predicted counts of the source maps of a run, by model component and binning component."""
+    from latsky.steps.npred import predict
+
+    found: dict[str, MapProduct] = {}
+    for record in outputs.get("source_maps", ()):
+        names, kind = record["source_names"], record["model_type"]
+        product = found.setdefault(
+            record["source_key"], MapProduct(record["source_key"], kind, len(names), {})
+        )
+        counts = None
+        if kind not in DIFFERENT_SPECTRA:
+            counts = predict(Path(record["source_maps"]["path"]), names[0]).total
+        product.counts[record["component"]] = counts
+    return list(found.values())
+
+
+def show_maps_table(products: list[MapProduct]) -> None:
+    """Print the predicted counts of the source maps, one model component a row."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    if not products:
+        return
+    table = Table(title="Predicted counts of source maps", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("model component", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    components = list(dict.fromkeys(key for product in products for key in product.counts))
+    for component in components:
+        table.add_column(component.replace("_", " "), justify="right")
+    for product in products:
+        many = f" ({product.sources})" if product.sources > 1 else ""
+        numbers = (product.counts.get(component) for component in components)
+        table.add_row(
+            product.source_key,
+            f"{product.model_type}{many}",
+            *("–" if number is None else f"{number:.5g}" for number in numbers),
         )
     console = Console()
     if not console.is_terminal:

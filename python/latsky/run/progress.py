@@ -41,8 +41,11 @@ class RunLog:
         return ended.group(1), ended.group(2)
 
 
-def count_jobs(plan: Plan) -> int:
-    """Jobs that cwl/allsky.cwl runs for a plan, that of the plan itself included."""
+def count_jobs(plan: Plan, pictures: bool = True) -> int:
+    """Jobs that cwl/allsky.cwl runs for a plan, that of the plan itself included.
+
+    ``pictures``: whether the source maps are drawn.
+    """
     batches = len(plan.batches)
     jobs = 1 + batches
     jobs += sum(batches * (1 + record["apply"]) for record in plan.time_filters)
@@ -50,6 +53,12 @@ def count_jobs(plan: Plan) -> int:
     for record in plan.livetime_cuts:
         timed = record["tmin"] is not None or record["tmax"] is not None
         jobs += batches * (1 + timed) + 1
+    jobs += len(plan.merged_rings)
+    for record in plan.diffuse_components:
+        jobs += len(record["plane_groups"]) + 1 + pictures
+    for record in plan.catalog_components:
+        merged = len(record["merged_parts"])
+        jobs += len(record["batches"]) + merged * (1 + pictures) + record["gather"]
     return jobs
 
 

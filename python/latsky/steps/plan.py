@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from latsky import costs
 from latsky import plan as planning
 from latsky.config.binning import read_binning
 from latsky.config.dataset import read_dataset
@@ -14,7 +17,8 @@ from latsky.config.file_lists import Directories
 from latsky.config.library import read_library
 from latsky.config.time_filters import read_time_filters
 from latsky.errors import Problems
-from latsky.plan_diffuse import plan_diffuse
+from latsky.plan_catalog import divide_all
+from latsky.plan_templates import plan_templates
 
 ENERGY_BINS_HDU = "ENERGYBINS"
 
@@ -40,11 +44,35 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--library-part",
         type=Path,
-        action="append",
+        action="extend",
+        nargs="+",
         default=[],
-        help="galprop_rings_*.yaml or catalog_*.yaml that the library names; may be repeated",
+        help="galprop_rings_*.yaml and catalog_*.yaml that the library names",
+    )
+    parser.add_argument(
+        "--catalog",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        help="catalogues (FITS) that those name, known by base name",
+    )
+    parser.add_argument(
+        "--extended",
+        type=Path,
+        action="extend",
+        nargs="+",
+        default=[],
+        help="directories of extended sources, likewise",
     )
     parser.add_argument("--planes-per-job", type=int, help="energy planes a job [by order]")
+    parser.add_argument("--catalog-nsrc", type=int, help="catalogue sources a job [by order]")
+    parser.add_argument(
+        "--engine",
+        choices=sorted(costs.RATES),
+        default=os.environ.get("LATSKY_ENGINE", "embedded"),
+        help="engine by whose speed jobs are made large [LATSKY_ENGINE, else embedded]",
+    )
     options = parser.parse_args(arguments)
     write_plan(
         options.dataset,
@@ -52,14 +80,29 @@ def main(arguments: Sequence[str]) -> int:
         options.mktime_filters,
         options.n_event_files,
         planning.PlanOptions(
-            options.hpx_order_ccube, options.hpx_order_expcube, options.files_per_job
+            options.hpx_order_ccube,
+            options.hpx_order_expcube,
+            options.files_per_job,
+            options.planes_per_job,
+            options.catalog_nsrc,
+            options.engine,
         ),
         Path.cwd(),
-        options.library,
-        options.library_part,
-        options.planes_per_job,
+        LibraryFiles(options.library, options.library_part, options.catalog, options.extended)
+        if options.library
+        else None,
     )
     return 0
+
+
+@dataclass(frozen=True)
+class LibraryFiles:
+    """A library, the definitions it names, and the catalogues and archives that those name."""
+
+    library: Path
+    parts: Sequence[Path] = ()
+    catalogs: Sequence[Path] = ()
+    extended: Sequence[Path] = ()
 
 
 def write_plan(
@@ -69,35 +112,41 @@ def write_plan(
     n_event_files: int,
     options: planning.PlanOptions,
     directory: Path,
-    library: Path | None = None,
-    library_parts: Sequence[Path] = (),
-    planes_per_job: int | None = None,
+    library: LibraryFiles | None = None,
 ) -> planning.Plan:
     """Write ``cwl.output.json`` and energy bin definitions into ``directory``.
 
-    With a library the lists of merged rings and diffuse components are added. Raises InputErrors
-    naming every mistake in the files.
+    The lists of merged rings, diffuse components and catalogue components are empty without a
+    library. Raises InputErrors naming every mistake in the files.
     """
     problems = Problems()
     if n_event_files < 1:
         problems.add("there are no event files", key="--n-event-files")
+    for name, value in (
+        ("--planes-per-job", options.planes_per_job),
+        ("--catalog-nsrc", options.catalog_nsrc),
+    ):
+        if value is not None and value < 1:
+            problems.add(f"{value}: must be at least 1", key=name)
     read = (
         problems.collect(lambda: read_dataset(dataset)),
         problems.collect(lambda: read_binning(binning)),
         problems.collect(lambda: read_time_filters(mktime_filters)),
     )
-    components = None
+    found, catalogs = None, None
     if library is not None:
-        places = Directories(tuple(dict.fromkeys(part.parent for part in library_parts)))
+        places = Directories(tuple(dict.fromkeys(part.parent for part in library.parts)))
         projection = read[0].file.projtype if read[0] else "healpix"
-        components = problems.collect(lambda: read_library(library, places, projection))
+        found = problems.collect(lambda: read_library(library.library, places, projection))
+        if found is not None:
+            catalogs = problems.collect(
+                lambda: divide_all(found.catalogs, library.catalogs, library.extended)
+            )
     problems.raise_any()
     plan = planning.make_plan(*read, n_event_files, options)
-    lists = plan.to_json()
-    if components is not None:
+    if found is not None:
         cuts = planning.expand(*read)
-        evclass = read[0].file.evclass
-        lists |= plan_diffuse(components, cuts, evclass, options, planes_per_job)
+        plan = plan_templates(plan, read[0], cuts, found, catalogs or (), options)
     written: dict[tuple[float, ...], str] = {}
     for record in plan.components:
         if record["ebinalg"] == "FILE":
@@ -106,7 +155,7 @@ def write_plan(
                 written[edges] = f"energy_bins_{record['job_key']}.fits"
                 write_energy_bins(directory / written[edges], edges)
             record["energy_bins"] = {"class": "File", "path": written[edges]}
-    text = json.dumps(lists, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(plan.to_json(), indent=1, ensure_ascii=False) + "\n"
     temporary = directory / ".cwl.output.json.part"
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(directory / "cwl.output.json")
