@@ -652,7 +652,8 @@ class _Builder:
             contentSize=str(file["size"]) if "size" in file else None,
             dateCreated=moment(made),
             encodingFormat=None if directory else _format(name),
-            url=location if location.startswith(("http://", "https://", "ftp://")) else None,
+            url=file.get("url")
+            or (location if location.startswith(("http://", "https://", "ftp://")) else None),
             description=(
                 "sha256 is that of the list of its files, as sha256sum has it"
                 if directory
@@ -703,9 +704,12 @@ class _Builder:
             "outputs.json": "Outputs of the workflow",
             "engine.log": "Log of the engine",
             "requirements.txt": "Python packages of the run",
+            "inputs.json": "All input files with their places",
         }
         for path in sorted(p for p in (directory / "config").rglob("*") if p.is_file()):
             titles[path.relative_to(directory).as_posix()] = "Configuration of the analysis"
+        for path in sorted((directory / "software").glob("*.whl")):
+            titles[path.relative_to(directory).as_posix()] = "The commands of the jobs"
         for path in sorted(p for p in (directory / "suite").rglob("*") if p.is_file()):
             titles.setdefault(path.relative_to(directory).as_posix(), "Part of the workflow")
         for name, title in titles.items():

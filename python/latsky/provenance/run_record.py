@@ -70,6 +70,11 @@ def packages() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def threads() -> dict[str, str]:
+    """Settings of the number of threads that are in the environment."""
+    return {name: os.environ[name] for name in THREADS if name in os.environ}
+
+
 @cache
 def package_hash() -> str:
     """The hash of latsky's own Python code, as of a directory (``listing_hash``)."""
@@ -188,7 +193,7 @@ def begin(
             "memory_mib": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20,
             "system": platform.system(),
         },
-        "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
+        "threads": threads(),
         "user": getpass.getuser(),
         "agent": agent(),
         "directories": {
