@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from tables import write_catalog
 
 from latsky.catalog.read import TYPES, catalog_xml, find_template, read_catalog
@@ -116,7 +117,7 @@ def problems(path, kind="4FGL", directory=None):
 
 
 def test_all_problems_in_one_go(tmp_path):
-    table = rows(*["PowerLaw"] * 7)
+    table = rows(*["PowerLaw"] * 8)
     table[0]["RAJ2000"] = np.nan
     table[1]["Source_Name"] = "S 1"
     table[2]["SpectrumType"] = "Wiggle"
@@ -124,6 +125,7 @@ def test_all_problems_in_one_go(tmp_path):
     table[4]["Extended_Source_Name"] = "Map"
     table[5]["PL_Index"] = np.nan
     table[6]["Extended_Source_Name"] = "Odd"
+    table[7]["PL_Flux_Density"] = 0.0
     extended = [
         {"Source_Name": "Map", "Spatial_Function": "SpatialMap", "Spatial_Filename": "m.fits"},
         {"Source_Name": "Odd", "Spatial_Function": "Spiral"},
@@ -137,7 +139,19 @@ def test_all_problems_in_one_go(tmp_path):
     assert ("S 5", f"template m.fits not found in {tmp_path}") in found
     assert ("S 6", "PowerLaw: Index is no number") in found
     assert ("S 7", "Odd: unknown spatial function 'Spiral'") in found
-    assert len(found) == 7
+    assert ("S 8", "its flux is not positive") in found
+    assert len(found) == 8
+
+
+def test_ts_of_3fgl_is_the_sum_over_bands(tmp_path):
+    path = write_catalog(tmp_path / "c.fits", "3FGL", rows("PowerLaw", "PowerLaw"))
+    assert read_catalog(path, "3FGL").column("TS").tolist() == [100.0, 100.0]
+    with fits.open(path) as file:
+        bands = {"Sqrt_TS30_100": [3.0, np.nan], "Sqrt_TS100_300": [4.0, 5.0]}
+        more = [fits.Column(name, "E", array=np.array(values)) for name, values in bands.items()]
+        file[1] = fits.BinTableHDU.from_columns(file[1].columns + fits.ColDefs(more), name="LAT")
+        file.writeto(tmp_path / "d.fits")
+    assert read_catalog(tmp_path / "d.fits", "3FGL").column("TS").tolist() == [25.0, 25.0]
 
 
 def test_unknown_type_and_no_table(tmp_path):

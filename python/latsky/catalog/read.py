@@ -71,12 +71,18 @@ class Catalog:
         return np.array([source.extended for source in self.sources], bool)
 
     def column(self, name: str) -> np.ndarray:
-        """A numerical column, one value a source; TS is Signif_Avg² where there is none.
+        """A numerical column, one value a source.
 
-        Raises InputError for a column that is absent or no number a row.
+        Where there is no column TS, it is what fermipy makes of others: the sum over bands of
+        Sqrt_TS² (3FGL), else Signif_Avg². Raises InputError for a column that is absent or no
+        number a row.
         """
-        if name not in self.table and name.upper() == "TS" and "Signif_Avg" in self.table:
-            return self.table["Signif_Avg"].astype("f8") ** 2
+        if name not in self.table and name.upper() == "TS":
+            bands = [c for c in self.table.names if re.fullmatch(r"Sqrt_TS\d+_\d+", c)]
+            if bands:
+                return sum(np.nan_to_num(self.table[band].astype("f8")) ** 2 for band in bands)
+            if "Signif_Avg" in self.table:
+                return self.table["Signif_Avg"].astype("f8") ** 2
         if name not in self.table:
             raise InputError(
                 f"the catalogue has no column {name}; it has {', '.join(self.table.names)}",
@@ -309,6 +315,8 @@ def read_catalog(
         bad = [p.name for p in spectrum.parameters if not np.isfinite(p.value)]
         if bad:
             problems.add(f"{spectrum.kind}: {', '.join(bad)} is no number", path, place)
+        elif not spectrum.parameters[0].value > 0:
+            problems.add("its flux is not positive", path, place)
         shape = Shape()
         region = regions[number]
         if region and (not by_name or region in entries):
