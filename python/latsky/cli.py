@@ -17,8 +17,14 @@ COMMANDS = {
     "plan": ("latsky.show_plan", "show what a run would do: components, jobs, sizes, time"),
     "npred": ("latsky.steps.npred", "print predicted counts by energy bin of source maps"),
     "run": ("latsky.run.command", "run an analysis from event files to its products"),
+    "images": ("latsky.run.images", "build, stage and verify the images that jobs run in"),
     "job-order": ("latsky.job_order", "write the CWL job order of an analysis"),
     "engine-path": ("latsky.run.environment", "print the directory of the embedded engine"),
+    "crate": ("latsky.provenance.crate_command", "describe a run as an RO-Crate"),
+    "lineage": ("latsky.provenance.lineage_command", "show how a file came about"),
+    "archive": ("latsky.provenance.archive_command", "pack a run so that it can be run again"),
+    "rerun": ("latsky.provenance.rerun_command", "run an archive again and compare all results"),
+    "compare": ("latsky.provenance.compare_command", "compare all results of two runs"),
     "view": ("latsky.report.view", "plot a plane of a sky product"),
 }
 """command → (module with ``register(parser)`` and ``run(options)``, one line of help)"""
