@@ -27,7 +27,7 @@ FLOOR = 1e-30
 """model counts below this are taken as this where photons were seen"""
 
 
-@nb.njit(cache=True, inline="always")
+@nb.njit(cache=True)
 def _block_model(model, maps, transfer, first, last, entries, fixed, block, size):
     """Model counts (bins, BLOCK) of a block of pixels."""
     starts, rows, pixels, values = entries
@@ -161,3 +161,77 @@ def model_counts(maps, transfer, first, last, entries, fixed, pixels):
             for p in range(size):
                 result[k, low + p] = model[k, p]
     return result
+
+
+@nb.njit(parallel=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+def information_pass(
+    maps, transfer, first, last, entries, fixed, counts, weights, slopes, owner, expected
+):
+    """Fisher information (parameters, parameters) float64 of the parameters of one component.
+
+    ``slopes`` (parameters, bins, planes) are the derivatives of ``transfer`` by each parameter for
+    the rows from ``owner`` (parameters,) on; the other arguments are those of ``likelihood_pass``.
+    The information is Σ w n/m² ∂m ∂m or, if ``expected``, Σ w/m ∂m ∂m.
+    """
+    bins, pixels = counts.shape
+    size, _, planes = slopes.shape
+    dense = maps.shape[0]
+    has_weights = weights.shape[1] > 0
+    blocks = (pixels + BLOCK - 1) // BLOCK
+    groups = min(blocks, 16)
+    parts = np.zeros((groups, size, size))
+    starts, entry_rows, entry_pixels, entry_values = entries
+    for group in nb.prange(groups):
+        model = np.empty((bins, BLOCK))
+        slope = np.empty((size, BLOCK))
+        weighted = np.empty(BLOCK)
+        used = np.empty(size, np.int64)
+        for block in range(group * blocks // groups, (group + 1) * blocks // groups):
+            low = block * BLOCK
+            block_size = min(BLOCK, pixels - low)
+            _block_model(model, maps, transfer, first, last, entries, fixed, block, block_size)
+            for k in range(bins):
+                for p in range(block_size):
+                    m = max(model[k, p], FLOOR)
+                    w = 1.0 / m if expected else counts[k, low + p] / (m * m)
+                    if has_weights:
+                        w *= weights[k, low + p]
+                    model[k, p] = w
+            for k in range(bins):
+                count = 0
+                for a in range(size):
+                    any_used = False
+                    for j in range(planes):
+                        any_used = any_used or slopes[a, k, j] != 0.0
+                    if not any_used:
+                        continue
+                    for p in range(block_size):
+                        slope[count, p] = 0.0
+                    for j in range(planes):
+                        row = owner[a] + j
+                        factor = slopes[a, k, j]
+                        if row < dense and factor != 0.0:
+                            for p in range(block_size):
+                                slope[count, p] += factor * maps[row, low + p]
+                    if owner[a] >= dense:
+                        for entry in range(starts[block], starts[block + 1]):
+                            j = entry_rows[entry] - owner[a]
+                            if j >= 0 and j < planes:
+                                p = entry_pixels[entry] - low
+                                slope[count, p] += slopes[a, k, j] * entry_values[entry]
+                    used[count] = a
+                    count += 1
+                for a in range(count):
+                    for p in range(block_size):
+                        weighted[p] = slope[a, p] * model[k, p]
+                    for b in range(a + 1):
+                        total = 0.0
+                        for p in range(block_size):
+                            total += weighted[p] * slope[b, p]
+                        parts[group, used[a], used[b]] += total
+                        if b < a:
+                            parts[group, used[b], used[a]] += total
+    information = np.zeros((size, size))
+    for group in range(groups):
+        information += parts[group]
+    return information

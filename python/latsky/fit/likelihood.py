@@ -9,7 +9,7 @@ maps stay what they are, and everything that an evaluation needs from them is fo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -116,6 +116,8 @@ class Evaluation:
     gradient: Array
     predicted: dict[str, Array]
     """model counts of each bin, by component, unweighted"""
+    by_component: dict[str, float]
+    """ln L of each component"""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class JointLikelihood:
         values = np.asarray(values, float)
         total = 0.0
         slope = np.zeros(self.size)
-        predicted = {}
+        predicted, by_component = {}, {}
         for component, layout in zip(self.components, self._layouts, strict=True):
             spectra = self._spectra(component, layout, values)
             none = np.zeros((len(component.counts), 0), np.float32)
@@ -207,7 +209,8 @@ class JointLikelihood:
                 64 if component.rows < MANY_ROWS else 16,
                 gradient,
             )
-            total += float(logs.sum())
+            by_component[component.name] = float(logs.sum())
+            total += by_component[component.name]
             predicted[component.name] = counts
             if not gradient:
                 continue
@@ -217,7 +220,7 @@ class JointLikelihood:
                 if term.parameters:
                     by_node = maps.operator.adjoint(sums[:, rows])
                     np.add.at(slope, list(term.parameters), derivatives @ by_node)
-        return Evaluation(total, slope, predicted)
+        return Evaluation(total, slope, predicted, by_component)
 
     def _at(self, component: ComponentData) -> _Layout:
         return self._layouts[self.components.index(component)]
@@ -282,53 +285,48 @@ class JointLikelihood:
             np.add.at(sums[k], sparse.rows, weights[sparse.pixels] * sparse.values)
         return sums
 
-    def information(self, values: Array, *, expected: bool = False, chunk: int = 4096) -> Array:
+    def information(self, values: Array, *, expected: bool = False) -> Array:
         """Fisher information (``size``, ``size``), curvature of spectra left out.
 
         Σ w n/m² ∂m ∂m with the observed counts, or Σ w/m ∂m ∂m with the expected ones: positive
         semi-definite, and the covariance of the fit by its inverse.
         """
+        from latsky.fit.kernel import information_pass
+
         values = np.asarray(values, float)
         information = np.zeros((self.size, self.size))
         for component, layout in zip(self.components, self._layouts, strict=True):
             spectra = self._spectra(component, layout, values)
-            model = self.model(component, values)
             places: list[int] = []
-            slopes_by_row: list[tuple[slice, Array]] = []
+            owner: list[int] = []
+            slopes: list[Array] = []
+            planes = max((maps.planes for maps in component.sources), default=0)
             for maps, term, rows, (_, derivatives) in zip(
                 component.sources, layout.terms, layout.slices, spectra, strict=True
             ):
                 for place, derivative in zip(term.parameters, derivatives, strict=True):
                     places.append(place)
-                    slopes_by_row.append((rows, maps.operator.transfer(derivative)))
+                    owner.append(rows.start)
+                    slope = np.zeros((len(component.counts), planes))
+                    slope[:, : maps.planes] = maps.operator.transfer(derivative)
+                    slopes.append(slope)
             if not places:
                 continue
-            dense = len(component.maps)
-            entries = component.sparse.sorted_entries(chunk)[1:]
-            edges = np.arange(0, component.counts.shape[1] + chunk, chunk)
-            starts = np.searchsorted(entries[1], edges)
-            for number, low in enumerate(edges[:-1]):
-                piece = slice(low, min(low + chunk, component.counts.shape[1]))
-                size = piece.stop - piece.start
-                block = np.zeros((component.rows, size))
-                block[:dense] = component.maps[:, piece]
-                mine = slice(starts[number], starts[number + 1])
-                np.add.at(block, (entries[0][mine], entries[1][mine] - low), entries[2][mine])
-                for k in range(len(component.counts)):
-                    slopes = np.empty((len(places), size))
-                    for row, (rows, transfer) in enumerate(slopes_by_row):
-                        used = np.flatnonzero(transfer[k])
-                        slopes[row] = transfer[k, used] @ block[rows.start + used]
-                    m = model[k, piece]
-                    if expected:
-                        weight = np.divide(1.0, m, out=np.zeros_like(m), where=m > 0)
-                    else:
-                        n = component.counts[k, piece]
-                        weight = np.divide(n, m * m, out=np.zeros_like(m), where=m > 0)
-                    if component.weights is not None:
-                        weight = weight * component.weights[k, piece]
-                    # several rows of one parameter cannot occur: a source is once in a component
-                    information[np.ix_(places, places)] += (slopes * weight) @ slopes.T
+            none = np.zeros((len(component.counts), 0), np.float32)
+            part = information_pass(
+                component.maps,
+                self._transfer(component, spectra),
+                layout.first,
+                layout.last,
+                layout.entries,
+                none if component.fixed is None else component.fixed,
+                component.counts,
+                none if component.weights is None else component.weights,
+                np.stack(slopes),
+                np.array(owner),
+                expected,
+            )
+            information[np.ix_(places, places)] += part
         return information
 
 
@@ -348,7 +346,7 @@ class Restricted:
     def evaluate(self, x: Array, *, gradient: bool = True) -> Evaluation:
         """As ``JointLikelihood.evaluate``, for the active parameters."""
         found = self.likelihood.evaluate(self._full(x), gradient=gradient)
-        return Evaluation(found.log_likelihood, found.gradient[self.active], found.predicted)
+        return replace(found, gradient=found.gradient[self.active])
 
     def information(self, x: Array) -> Array:
         """As ``JointLikelihood.information``, for the active parameters."""

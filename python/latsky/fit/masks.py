@@ -78,7 +78,7 @@ def read_weights(path: Path, frame: Frame) -> np.ndarray:
     planes = np.stack([regrade(p, table.geometry, geometry) for p in table.read(dtype="f8")])
     if not np.all(planes >= 0):
         raise InputError("a weight is negative or not a number", path, table.name)
-    return np.broadcast_to(planes, (bins, geometry.npix)).astype("f4")
+    return np.array(np.broadcast_to(planes, (bins, geometry.npix)), "f4", order="C")
 
 
 def regrade(values: np.ndarray, source: HpxGeometry, target: HpxGeometry) -> np.ndarray:

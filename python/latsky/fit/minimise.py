@@ -98,12 +98,14 @@ def fit(
     start: np.ndarray | None = None,
     *,
     minos: Sequence[str] = (),
+    certify: bool = True,
     progress: Callable[[int, float], None] | None = None,
 ) -> FitResult:
     """Maximise the likelihood over ``parameters``.
 
-    ``minos`` lists keys of parameters whose asymmetric errors are wanted. ``progress`` is called
-    with the number of the step and ln L.
+    ``minos`` lists keys of parameters whose asymmetric errors are wanted. Without ``certify`` the
+    scoring steps are all: good enough to start from. ``progress`` is called with the number of the
+    step and ln L.
     """
     from iminuit import Minuit
 
@@ -115,7 +117,13 @@ def fit(
         empty = np.zeros(0)
         return FitResult((), empty, empty, np.zeros((0, 0)), value, value, True, (), 1, 0.0)
     begun = likelihood.evaluate(np.clip(first, low, high), gradient=False).log_likelihood
-    x, _, evaluations = scoring(likelihood, first, low, high, progress)
+    x, reached, evaluations = scoring(likelihood, first, low, high, progress)
+    if not certify:
+        nothing = np.zeros((len(x), len(x)))
+        errors = np.zeros(len(x))
+        return FitResult(
+            tuple(parameters), x, errors, nothing, reached, begun, True, (), evaluations, EDM_GOAL
+        )
     information = likelihood.information(x)
     guess = 1 / np.sqrt(np.maximum(np.diag(information), 1e-300))
     cache: dict[bytes, tuple[float, np.ndarray]] = {}
@@ -145,7 +153,7 @@ def fit(
     if wanted and minuit.valid:
         minuit.minos(*wanted)
         for n in wanted:
-            found = minuit.merrors[n]
+            found = minuit.merrors[minuit.params[n].name]
             asymmetric[parameters[n].key] = (float(found.lower), float(found.upper))
     covariance = minuit.covariance
     return FitResult(

@@ -10,6 +10,7 @@ from latsky.errors import guarded
 
 STEPS = {
     "engine": "latsky.embedded.main",
+    "fit-model": "latsky.steps.fit_model",
     "gather-catalog": "latsky.steps.gather_catalog",
     "merge-catalog": "latsky.steps.merge_catalog",
     "source-maps-catalog": "latsky.steps.source_maps_catalog",
