@@ -12,6 +12,8 @@ from astropy.io import fits
 from latsky.catalog.batches import complete
 from latsky.catalog.read import Shape
 from latsky.embedded.catalog_maps import CatalogMaps, PointExposure
+from latsky.embedded.point_source import profile_map
+from latsky.embedded.profile import psf_basis
 from latsky.errors import InputError, InputErrors
 from latsky.fits.frames import rotation, unit_vectors
 from latsky.fits.hpx import open_energy_cube, open_hpx, read_exposure_cube
@@ -110,6 +112,59 @@ def check_integrals(maps, found, plane, ra, dec, vector, width):
         assert values[at] == pytest.approx(expected, rel=5e-3)
 
 
+@pytest.mark.parametrize(
+    ("mask", "energy", "order", "finer"),
+    [
+        (4, 30.0, 5, 8),
+        (32, 30.0, 5, 8),
+        (32, 100.0, 6, 8),
+        (32, 1e3, 7, 8),
+        (60, 1e4, 8, 16),
+        (32, 3e5, 9, 32),
+    ],
+)
+def test_sums_and_centroids_wherever_a_source_lies_in_its_pixel(
+    reference, mask, energy, order, finer
+):
+    livetime = read_livetime_cube(reference / "week" / "expected" / "ltcube_zmax105.fits.gz")
+    response = load_response("P8R3_SOURCE_V3", mask, reference / "caldb")
+    profile = psf_basis(response, livetime, np.array([energy])).profile(livetime, 5000)
+    nside = 1 << order
+    pixel = hp.nside2resol(nside)
+    sums = []
+    for number in (4 * nside * nside + 3 * nside, nside * nside // 2 + 3, 0):
+        centre, corner = np.array(hp.pix2vec(nside, number)), hp.boundaries(nside, number, 1)[:, 1]
+        for part in (0.0, 0.55, 1.0):
+            source = (1 - part) * centre + part * corner
+            source /= np.linalg.norm(source)
+            found = profile_map(nside, source, profile)
+            sums.append(found.values.sum())
+            # Pixels that are not small against the PSF move a map's centroid, as values stand at
+            # their centres. What counts is what they hold: a map of finer pixels is centred on the
+            # source, and gathered into the pixels it has the same values and the same centroid.
+            fine = profile_map(nside * finer, source, profile)
+            middle = fine.values[0] @ np.array(hp.pix2vec(nside * finer, fine.pixels)).T
+            assert aside(middle, source) < 2e-3 * pixel
+            parent = hp.ring2nest(nside * finer, fine.pixels) // finer**2
+            # the outermost pixels are whole in one map and cut in the other
+            whole = np.flatnonzero(np.bincount(parent) == finer**2)
+            coarse = np.bincount(parent, fine.values[0])[whole]
+            ours = np.zeros(12 * nside**2)
+            ours[hp.ring2nest(nside, found.pixels)] = found.values[0]
+            ours = ours[whole]
+            assert ours[coarse > 1e-3] == pytest.approx(coarse[coarse > 1e-3], rel=2e-3)
+            assert ours[coarse > 1e-4] == pytest.approx(coarse[coarse > 1e-4], rel=5e-3)
+            vectors = np.array(hp.pix2vec(nside, whole, nest=True))
+            assert aside(vectors @ (ours - coarse), source) < 2e-3 * pixel
+    assert np.abs(np.array(sums) - 1).max() < 2e-3
+    assert np.ptp(sums) < 2e-3
+
+
+def aside(moment, source):
+    """Part of a first moment at right angles to the source's direction, rad."""
+    return np.linalg.norm(moment - (moment @ source) * source)
+
+
 @pytest.mark.parametrize("name", ["disk_2deg", "gauss_half", "HB9"])
 @pytest.mark.parametrize(("component", "plane"), [("E1_PSF23", 0), ("E2_PSF123", 2)])
 def test_extended_sources_against_direct_sums(reference, component, plane, name):
@@ -180,6 +235,7 @@ def make(tmp_path, reference, definition, caldb, monkeypatch):
         output = tmp_path / name
         source_maps_catalog.main(
             [
+                "--engine=embedded",
                 f"--livetime-cube={place}/ltcube_zmax80.fits.gz",
                 f"--counts-cube={place}/ccube_E1_PSF23.fits.gz",
                 f"--exposure-cube={place}/bexpcube_E1_PSF23.fits.gz",
