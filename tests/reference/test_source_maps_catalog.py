@@ -42,8 +42,8 @@ def make_maps(reference, component, mask):
 
 @pytest.mark.parametrize("component", LIVETIME)
 def test_point_sources_against_gtsrcmaps(reference, component):
-    # The tool took the response functions' name from the counts cube, which said P8R3_SOURCE_V3
-    # without (PSF): the PSF is that of FRONT and BACK whatever the component's event types.
+    # The tool was told irfs=P8R3_SOURCE_V3 and no evtype: then it takes the PSF of FRONT and BACK,
+    # whatever the counts cube's event types are (test_event_types_of_gtsrcmaps).
     maps = make_maps(reference, component, FRONT_AND_BACK)
     nside = maps.geometry.nside
     path = reference / "week" / "expected" / f"srcmaps_{component}.fits.gz"
@@ -63,6 +63,47 @@ def test_point_sources_against_gtsrcmaps(reference, component):
             ours, tool = ours[near] / ours[near].sum(), tool[near] / tool[near].sum()
             rms = np.sqrt(np.sum((ours - tool) ** 2) / np.sum(tool**2))
             assert rms < 0.02, (name, plane)
+
+
+def cuts_of(path):
+    """DSS keywords of a file, kind and value, in order."""
+    header = fits.getheader(path, 0)
+    return [
+        (header[f"DSTYP{n}"], header[f"DSVAL{n}"]) for n in range(1, header.get("NDSKEYS", 0) + 1)
+    ]
+
+
+def types_by_the_fermitools(path):
+    """Response functions and event types that the Fermitools take for a file's data.
+
+    dataSubselector's append_event_type_partition and Likelihood's getSelectedEvtTypes: the cut
+    EVENT_TYPE gives the types, and its highest bit the partition, in place of what is in brackets.
+    """
+    cuts = dict(cuts_of(path))
+    mask = next(int(k.split(",")[1]) for k in cuts if k.startswith("BIT_MASK(EVENT_TYPE"))
+    bits = [bit for bit in range(10) if mask >> bit & 1]
+    partition = "" if bits[-1] < 2 else (" (PSF)" if bits[-1] < 6 else " (EDISP)")
+    return cuts["IRF_VERSION"].partition(" (")[0] + partition, bits
+
+
+@pytest.mark.parametrize("component", LIVETIME)
+def test_event_types_of_gtsrcmaps(reference, component):
+    place = reference / "week" / "expected"
+    counts = cuts_of(place / f"ccube_{component}.fits.gz")
+    made = cuts_of(place / f"srcmaps_{component}.fits.gz")
+    # The counts cube says nothing of response functions. Given a name (not CALDB), the tool puts
+    # its own EVENT_CLASS last; given evtype, it would put EVENT_TYPE after that. It was not given,
+    # so that there was no type to find the partition by: FRONT and BACK, which have no brackets.
+    assert "IRF_VERSION" not in dict(counts)
+    kinds = [kind.split(",")[0] for kind, _ in made]
+    assert kinds == [
+        *[k.split(",")[0] for k, _ in counts if "EVENT_CLASS" not in k],
+        *("IRF_VERSION", "BIT_MASK(EVENT_CLASS"),
+    ]
+    assert dict(made)["IRF_VERSION"] == "P8R3_SOURCE_V3"
+    # gtexpcube2 was given evtype, and says so
+    exposure = dict(cuts_of(place / f"bexpcube_{component}.fits.gz"))
+    assert exposure["IRF_VERSION"] == "P8R3_SOURCE_V3 (PSF)"
 
 
 def test_the_undefined_pixel_of_gtsrcmaps_is_pixel_0(reference):
@@ -267,9 +308,9 @@ def test_batches_merge_to_the_whole(tmp_path, reference, make):
             np.testing.assert_allclose(
                 a["WEEK_faint"].data[column], b["WEEK_faint"].data[column], rtol=2e-7
             )
-        assert "P8R3_SOURCE_V3 (PSF)" in [
-            value for key, value in a[0].header.items() if key.startswith("DSVAL")
-        ]
+    for path in (*parts, one, many):
+        assert types_by_the_fermitools(path) == ("P8R3_SOURCE_V3 (PSF)", [4, 5])
+        assert dict(cuts_of(path))["IRF_VERSION"] == "P8R3_SOURCE_V3 (PSF)"
 
     # predicted counts: sum of flux × exposure, by a plain fine integral
     listing = json.loads((tmp_path / "one.json").read_text())
@@ -301,6 +342,7 @@ def test_gather_keeps_every_single_source_once(tmp_path, make):
     parts = [make(a, b, f"b{a}.fits") for a, b in ((0, 30), (30, 60))]
     output = tmp_path / "single.fits"
     gather_catalog.main([*map(str, parts), f"-o{output}"])
+    assert types_by_the_fermitools(output) == ("P8R3_SOURCE_V3 (PSF)", [4, 5])
     batches = complete(parts)
     single = [e.name for b in batches for e in b.entries if not e.merged]
     assert source_names(output) == single and single
@@ -350,6 +392,12 @@ def test_incomplete_and_overlapping_batches(make):
         complete([first, overlap])
     with pytest.raises(InputError, match="none"):
         make(59, 70, "d.fits")
+    # the same rows again, from another exposure: no second run of the same job
+    with fits.open(first) as file:
+        file["SOURCES"].data["NPRED"][1] *= 1.01
+        file.writeto(first.with_name("e.fits"))
+    with pytest.raises(InputErrors, match=r"sources 0 to 4 \(exclusive\) are in a\.fits, too"):
+        complete([first, first.with_name("e.fits")])
 
 
 def test_nested_and_celestial_maps_hold_the_same_sky(reference):
