@@ -119,6 +119,7 @@ class _Builder:
         license_text: str | None,
     ) -> None:
         self.data, self.run, self.places = data, data.run, places
+        self.failed = data.failed()
         self.graph = Graph()
         self.main = read_process(data.workflow)
         self.parts: dict[str, None] = {}
@@ -521,9 +522,7 @@ class _Builder:
         }
         outside.update(self.data.contents(self.data.outputs))
         own = set(made)
-        wrong = [error for r in inner if (error := _error(r))]
-        successes = {tuple(r["step"]) for r in inner if r.get("status") == "success"}
-        lost = {tuple(r["step"]) for r in inner} - successes
+        wrong = [_error(r) for r in self.failed if tuple(r["step"][: len(path)]) == path]
         ends = [r["end"] for r in inner if r.get("end")]
         files = {self.data.content(f): f for r in inner for f in entries(r["inputs"])}
         files |= {self.data.content(f): f for r in inner for f in entries(r.get("outputs"))}
@@ -534,7 +533,7 @@ class _Builder:
             self._process(step.run),
             min(r["start"] for r in inner),
             max(ends) if ends else None,
-            wrong[0] if lost and wrong else None,
+            wrong[0] if wrong else None,
             [self._file(files[key]) for key in dict.fromkeys(taken) if key not in own],
             [self._file(files[key]) for key in dict.fromkeys(made) if key in outside],
         )

@@ -18,7 +18,7 @@ from typing import Any
 
 from latsky.provenance.hashing import entries, sha256
 from latsky.provenance.recorder import FITS
-from latsky.provenance.run_data import Record, RunData
+from latsky.provenance.run_data import Record, RunData, signature
 
 
 class Grade(IntEnum):
@@ -133,11 +133,11 @@ def _pairs(
     """
     steps = dict.fromkeys(tuple(record["step"]) for record in (*first, *second))
     for step in steps:
-        ours = sorted((r for r in first if tuple(r["step"]) == step), key=_signature)
-        theirs = sorted((r for r in second if tuple(r["step"]) == step), key=_signature)
+        ours = sorted((r for r in first if tuple(r["step"]) == step), key=signature)
+        theirs = sorted((r for r in second if tuple(r["step"]) == step), key=signature)
         rest = []
         for record in ours:
-            same = [other for other in theirs if _signature(other) == _signature(record)]
+            same = [other for other in theirs if signature(other) == signature(record)]
             if not same:
                 rest.append(record)
                 continue
@@ -151,19 +151,6 @@ def _pairs(
                 rest[number] if number < len(rest) else None,
                 theirs[number] if number < len(theirs) else None,
             )
-
-
-def _signature(record: Record) -> str:
-    return json.dumps(_named(record["inputs"]), sort_keys=True)
-
-
-def _named(value: Any) -> Any:
-    """A value in which files are their base names."""
-    if isinstance(value, dict):
-        if value.get("class") in ("File", "Directory"):
-            return value.get("basename") or str(value.get("location", "")).rpartition("/")[2]
-        return {key: _named(item) for key, item in value.items() if item is not None}
-    return [_named(item) for item in value] if isinstance(value, list) else value
 
 
 def _inputs(record: Record) -> list[str]:

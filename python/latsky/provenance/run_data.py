@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,16 @@ class RunData:
         """The records of all jobs that gave outputs."""
         return [record for record in self.records if record.get("status") == "success"]
 
+    def failed(self) -> list[Record]:
+        """The records of all attempts that no later attempt at the same job made good."""
+        good = {(tuple(record["step"]), signature(record)) for record in self.finished()}
+        return [
+            record
+            for record in self.records
+            if record.get("status") != "success"
+            and (tuple(record["step"]), signature(record)) not in good
+        ]
+
     def producers(self) -> dict[str, list[Record]]:
         """SHA-256 → the jobs that made a file of that content, expressions excepted."""
         found: dict[str, list[Record]] = {}
@@ -88,6 +99,20 @@ class RunData:
             )
             depth[record["id"]] = 1 + max(makers, default=0)
         return depth
+
+
+def signature(record: Record) -> str:
+    """What tells a job from the others of its step: its values, and the names of its files."""
+    return json.dumps(_named(record["inputs"]), sort_keys=True)
+
+
+def _named(value: Any) -> Any:
+    """A value in which files are their base names."""
+    if isinstance(value, dict):
+        if value.get("class") in ("File", "Directory"):
+            return value.get("basename") or str(value.get("location", "")).rpartition("/")[2]
+        return {key: _named(item) for key, item in value.items() if item is not None}
+    return [_named(item) for item in value] if isinstance(value, list) else value
 
 
 def read_data(directory: Path) -> RunData:

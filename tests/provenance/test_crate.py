@@ -1,0 +1,168 @@
+"""Crates of runs that went well, failed, were tried again, went on, or used a cache."""
+
+from collections import Counter
+from pathlib import Path
+
+import crate_validator
+import pytest
+import small_run
+
+from latsky.errors import InputError
+from latsky.provenance import recorder
+from latsky.provenance.hashing import entries
+from latsky.provenance.run_data import read_data
+from latsky.provenance.run_record import agent, orcid
+
+JOBS = {("many", "first"): 2, ("many", "second"): 2}
+BINDS = {("many", "bind"): 2}
+KNOWN_ADVICE = {
+    "process-run-crate-0.5_3.2",  # url of software: the suite has no home page
+    "process-run-crate-0.5_5.1",  # files of the crate have relative names, not addresses
+    "ro-crate-1.1_28.1",  # files that are not in the crate are named by their hash
+    "workflow-run-crate-0.5_7.1",  # parameters without a value in this run
+    "provenance-run-crate-0.5_17.0",  # tools that several steps use
+    "ro-crate-1.1_31.2",  # the organisation's own address
+}
+
+
+def steps(records: list[dict], **wanted: object) -> Counter:
+    return Counter(
+        tuple(record["step"])
+        for record in records
+        if all(record.get(key) == value for key, value in wanted.items())
+    )
+
+
+def crate(directory: Path, *options: str) -> dict:
+    status, text = small_run.latsky("crate", directory, *options)
+    assert status == 0, text
+    return small_run.read_json(directory / "ro-crate-metadata.json")
+
+
+def check(directory: Path, monkeypatch) -> None:
+    """No issue at the level REQUIRED; the last profile holds its crates to the others as well."""
+    monkeypatch.setattr(
+        crate_validator.requests.adapters.HTTPAdapter, "send", crate_validator._send
+    )
+    for profile in crate_validator.PROFILES[-1:]:
+        assert crate_validator.issues(directory, "REQUIRED", profile) == []
+
+
+def actions(document: dict) -> list[dict]:
+    return [entity for entity in document["@graph"] if entity["@type"] == "CreateAction"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return small_run.originals(tmp_path_factory.mktemp("originals"))
+
+
+@pytest.mark.parametrize("way", ["serial", "parallel"])
+def test_a_run(place, tmp_path, monkeypatch, way):
+    directory = tmp_path / "run"
+    assert small_run.run(place, directory, way) == 0
+    records = recorder.read(directory / "records", kinds=None)
+    assert steps(records, kind="command") == JOBS
+    assert steps(records, kind="expression") == BINDS
+    document = crate(directory, "--orcid", "0000-0002-1825-0097", "--name", "J. Carberry")
+    graph = {entity["@id"]: entity for entity in document["@graph"]}
+    assert graph["https://orcid.org/0000-0002-1825-0097"]["name"] == "J. Carberry"
+    # the run, the step that is a workflow, and every job
+    assert len(actions(document)) == 2 + len(records)
+    assert "did not run" in graph["suite/main.cwl#step/more"]["description"]
+    made = {Path(p).read_bytes() for p in (directory / "out").glob("*.txt")}
+    assert made == {b"data\n1\n1\n", b"data\n2\n2\n"}
+    results = graph["#run"]["result"]
+    files = [graph[item["@id"]] for item in results if graph[item["@id"]]["@type"] == "File"]
+    assert {(directory / file["@id"]).read_bytes() for file in files} == made
+    page = (directory / "ro-crate-preview.html").read_text()
+    assert "many second" in page and all(file["sha256"] in page for file in files)
+    if way == "serial":
+        check(directory, monkeypatch)
+    else:
+        monkeypatch.setattr(
+            crate_validator.requests.adapters.HTTPAdapter, "send", crate_validator._send
+        )
+        advice = crate_validator.issues(directory, "RECOMMENDED", crate_validator.PROFILES[-1])
+        named = {line.split()[1] for line in advice}
+        assert named - {"ro-crate-1.1_30.2", "ro-crate-1.1_30.3", "ro-crate-1.1_22.3"} <= (
+            KNOWN_ADVICE
+        ), advice
+
+
+def test_equal_contents_are_one_entity(place, tmp_path):
+    directory = tmp_path / "run"
+    assert small_run.run(place, directory, numbers=[3, 3]) == 0
+    document = crate(directory)
+    hashes = [e["sha256"] for e in document["@graph"] if e["@type"] == "File" and "sha1" in e]
+    assert len(hashes) == len(set(hashes))
+    assert len(recorder.read(directory / "records")) == 4
+
+
+def test_a_failure(place, tmp_path, monkeypatch):
+    directory = tmp_path / "run"
+    values = {"numbers": [1, 2], "fail_once": [2], "flags": str(tmp_path)}
+    assert small_run.run(place, directory, **values) != 0
+    document = crate(directory)
+    assert small_run.read_json(directory / "run.json")["status"] == "failed"
+    status = Counter(action["actionStatus"].rpartition("/")[2] for action in actions(document))
+    # the run, the workflow in it, and the job
+    assert status["FailedActionStatus"] == 3
+    errors = {action["error"] for action in actions(document) if "error" in action}
+    assert "permanentFail, exit status 7" in errors
+    check(directory, monkeypatch)
+
+
+def test_results_from_the_cache(place, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    flag = f"--cachedir={cache}"
+    assert small_run.run(place, tmp_path / "one", "serial", flag, numbers=[1]) == 0
+    assert small_run.run(place, tmp_path / "two", "serial", flag, numbers=[1, 2]) == 0
+    records = recorder.read(tmp_path / "two" / "records")
+    assert steps(records, kind="cached") == {("many", "first"): 1, ("many", "second"): 1}
+    assert steps(records, kind="command") == {("many", "first"): 1, ("many", "second"): 1}
+    crate(tmp_path / "two")
+    check(tmp_path / "two", monkeypatch)
+    # a job whose result came from the cache is graded as any other
+    status, text = small_run.latsky("compare", tmp_path / "one", tmp_path / "one")
+    assert (status, text.splitlines()[-1]) == (0, "all 2 jobs: identical or better")
+
+
+def test_toil_retry_failure_and_resume(place, tmp_path, monkeypatch):
+    directory = tmp_path / "run"
+    values = {"numbers": [1, 2, 3], "fail_once": [2, 3], "flags": str(tmp_path)}
+    # number 2 fails once and is tried again, number 3 fails once more than it may
+    record = small_run.start(place, directory, "toil", **values)
+    with small_run.run_record.recorded(record, directory):
+        record["exit_status"] = small_run.execute(directory, "toil")
+    assert record["status"] == "failed"
+    before = recorder.read(directory / "records")
+    assert steps(before, status="permanentFail")[("many", "second")] >= 1
+    with small_run.run_record.recorded(record, directory):
+        record["exit_status"] = small_run.execute(directory, "toil", "--restart", "--retryCount=1")
+    assert record["status"] == "success"
+    records = recorder.read(directory / "records")
+    assert steps(records, status="success") == {("many", "first"): 3, ("many", "second"): 3}
+    failed = [r["inputs"]["number"] for r in records if r["status"] != "success"]
+    assert sorted(failed) == [2, 3]
+    # what was done before the resume is not done again
+    done = {r["id"] for r in before if r["status"] == "success"}
+    assert done and done <= {r["id"] for r in records}
+    data = read_data(directory)
+    assert all(data.content(f) for f in entries(data.outputs))
+    crate(directory)
+    check(directory, monkeypatch)
+
+
+def test_who_ran_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("LATSKY_AGENT_NAME", raising=False)
+    assert agent()["name"]
+    (tmp_path / "latsky").mkdir()
+    (tmp_path / "latsky" / "agent.yml").write_text("name: A\norcid: 0000-0002-1825-0097\n")
+    assert agent() == {"name": "A", "orcid": "https://orcid.org/0000-0002-1825-0097"}
+    monkeypatch.setenv("LATSKY_AGENT_NAME", "B")
+    assert agent()["name"] == "B"
+    assert agent({"name": "C"})["name"] == "C"
+    with pytest.raises(InputError, match="no ORCID"):
+        orcid("0000-0002-1825-0098")
