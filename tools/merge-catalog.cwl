@@ -44,6 +44,16 @@ inputs:
     label: Name of the list
     doc: name of the list of sources to write, no unit
     inputBinding: {position: 1, prefix: --json}
+  planes:
+    type:
+      - 'null'
+      - type: enum
+        symbols: [integral, edges]
+    label: Planes
+    doc: |
+      what the planes hold, no unit: the predicted counts of each bin by power laws between them
+      (integral, the default), or flux times exposure at the edges of the bins (edges)
+    inputBinding: {position: 1, prefix: --planes}
   ram_mib:
     type: long
     default: 1024

@@ -66,6 +66,13 @@ CASES = [
         "--rule faint b_00.fits b_01.fits",
     ),
     (
+        "merge-catalog",
+        {"rule": "faint", "planes": "edges"},
+        {"batches": ["b_00.fits"]},
+        "latsky-step merge-catalog --json merged_sources.json --output merged_source_map.fits "
+        "--planes edges --rule faint b_00.fits",
+    ),
+    (
         "gather-catalog",
         {"output_name": "all.fits"},
         {"batches": ["b_00.fits", "b_01.fits"]},
