@@ -37,10 +37,12 @@ def king(energy: float):
 class Psf:
     """Stands where ``PsfSource`` does."""
 
-    def window(self, energy: float, lmax: int) -> np.ndarray:
-        from latsky.embedded.convolution import legendre_window
+    def kernel(self, energy: float, lmax: int) -> Kernel:  # noqa: F821
+        from latsky.embedded.convolution import Kernel, legendre_window
+        from latsky.embedded.profile import SUPPORT, grid, make_profile
 
-        return legendre_window(king(energy), lmax, np.radians(70))
+        profile = make_profile(king(energy)(grid()[1])[None], share=1 - 1e-4)
+        return Kernel(legendre_window(king(energy), lmax, SUPPORT), profile)
 
 
 def sky(path: Path, nside: int, exposure: bool) -> None:

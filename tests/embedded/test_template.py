@@ -10,6 +10,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 
+from latsky.embedded.convolution import Kernel
 from latsky.embedded.diffuse import DiffuseMaps, Exposure
 from latsky.embedded.template import open_template
 from latsky.errors import InputError
@@ -190,9 +191,9 @@ def test_sum_of_the_plane_is_template_times_exposure(tmp_path: Path) -> None:
     """Finer template than the map: to rounding, whatever the kernel."""
 
     class Psf:
-        def window(self, energy: float, lmax: int) -> np.ndarray:
+        def kernel(self, energy: float, lmax: int) -> Kernel:
             degree = np.arange(lmax + 1)
-            return np.exp(-degree * (degree + 1) * np.radians(3.0) ** 2 / 2)
+            return Kernel(np.exp(-degree * (degree + 1) * np.radians(3.0) ** 2 / 2))
 
     template = open_template(healpix_cube(tmp_path / "t.fits", 64))
     given = exposure(tmp_path / "x.fits", 16)
@@ -212,9 +213,9 @@ def test_nested_counts_map(tmp_path: Path) -> None:
 
 def test_rings_add_up_to_the_summed_template(tmp_path: Path) -> None:
     class Psf:
-        def window(self, energy: float, lmax: int) -> np.ndarray:
+        def kernel(self, energy: float, lmax: int) -> Kernel:
             degree = np.arange(lmax + 1)
-            return np.exp(-degree * (degree + 1) * np.radians(4.0) ** 2 / 2)
+            return Kernel(np.exp(-degree * (degree + 1) * np.radians(4.0) ** 2 / 2))
 
     geometry, rng = HpxGeometry(32), np.random.default_rng(4)
     rings = [hp.smoothing(rng.random(geometry.npix), np.radians(5)) for _ in range(3)]

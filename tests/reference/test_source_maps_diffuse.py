@@ -14,7 +14,7 @@ import healpy as hp
 import numpy as np
 import pytest
 
-from latsky.embedded.convolution import Convolver
+from latsky.embedded.convolution import Convolver, Kernel
 from latsky.embedded.diffuse import DiffuseMaps, Exposure, PsfSource
 from latsky.embedded.mean_psf import mean_psf
 from latsky.embedded.template import open_template
@@ -130,29 +130,41 @@ def test_groups_of_planes_stack_to_the_whole(
     assert one[0].max() > theirs[0].max()
 
 
-@pytest.mark.parametrize(("order", "energy"), [(5, 31.6), (6, 316.0), (7, 31.6), (8, 316.0)])
+@pytest.mark.parametrize(
+    ("order", "energy"),
+    [(5, 31.6), (6, 316.0), (7, 31.6), (7, 3160.0), (8, 316.0), (8, 31600.0), (9, 1e6)],
+)
 def test_hot_pixel_gives_the_psf(reference: Path, caldb: Path, order: int, energy: float) -> None:
     """Against direct integration over the hot pixel and the map's, in the 95 % radius."""
-    nside, fine = 1 << order, 256
+    nside = 1 << order
+    fine = max(256, 2 * nside)
     cube = read_livetime_cube(reference / "week" / "expected" / "ltcube_zmax105.fits.gz")
     psf = mean_psf(load_response("P8R3_SOURCE_V3", 56, caldb), cube, energy, [(0.0, 0.0)])
     hot = hp.ang2pix(fine, np.radians(62.0), np.radians(80.3))
     field = np.zeros(12 * fine**2)
     field[hot] = 1 / hp.nside2pixarea(fine)
     convolver = Convolver(nside, fine, uniform=True)
-    got = convolver.convolve(field, psf.window(convolver.longest))
+    kernel = Kernel(psf.window(convolver.longest), psf.profile())
+    got = convolver.convolve(field, kernel)
 
-    def points(pixel: int, side: int, depth: int) -> np.ndarray:
-        nested = (int(hp.ring2nest(side, pixel)) << 2 * depth) + np.arange(1 << 2 * depth)
-        return np.stack(hp.pix2vec(side << depth, nested, nest=True), axis=-1)
+    def points(pixel: int, side: int, finest: int) -> np.ndarray:
+        depth = 2 * int(np.log2(finest // side))
+        nested = (int(hp.ring2nest(side, pixel)) << depth) + np.arange(1 << depth)
+        return np.stack(hp.pix2vec(finest, nested, nest=True), axis=-1)
 
     angles = np.append(0.0, np.geomspace(1e-6, np.radians(70), 20000))
     density = psf.density(angles)
     density /= 2 * np.pi * np.trapezoid(density * np.sin(angles), angles)
-    disc = hp.query_disc(nside, hp.pix2vec(fine, hot), psf.containment([0.95])[0])
-    spot = points(hot, fine, 3)
-    for pixel in np.random.default_rng(1).choice(disc, min(len(disc), 12), replace=False):
-        parts = points(pixel, nside, max(3, 10 - order))
-        chord = np.linalg.norm(parts[:, None] - spot, axis=-1)
-        expected = np.interp(2 * np.arcsin(chord / 2), angles, density).mean()
-        assert got[pixel] == pytest.approx(expected, rel=2e-3)
+    centre = hp.pix2vec(fine, hot)
+    disc = hp.query_disc(nside, centre, psf.containment([0.95])[0])
+    # points of the hot pixel never fall on the map pixel's
+    finest, many = (2048, 8) if energy < 1000 else (16 * fine, 3)
+    some = np.random.default_rng(1).choice(disc, min(len(disc), many), replace=False)
+    spot = points(hot, fine, 2 * finest if energy > 1000 else 1024)
+    for pixel in np.unique(np.append(some, hp.vec2pix(nside, *centre))):
+        count = total = 0
+        for parts in np.array_split(points(pixel, nside, finest), 64):
+            chord = np.linalg.norm(parts[:, None] - spot, axis=-1)
+            total += np.interp(2 * np.arcsin(chord / 2), angles, density).sum()
+            count += chord.size
+        assert got[pixel] == pytest.approx(total / count, rel=2e-3)

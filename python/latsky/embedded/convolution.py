@@ -9,7 +9,8 @@ that is applied exactly; beyond, the window is taken to stay at its last value:
 so that the sum breaks off at zero. A kernel wider than the pixels (b_L = 0) gives the plain
 harmonic convolution, a kernel much narrower (b_l = 1) the map itself, both without ringing, and
 anything between is right up to (b_l - b_L) times what the map holds beyond L. L is the lowest for
-which that is negligible; the first term has the full resolution of the map.
+which that is negligible; the first term has the full resolution of the map. Single bright pixels
+that no such limit resolves are integrated directly (``spots``).
 
 Integrals over HEALPix rings use weights per ring that make them exact for zonal functions up to the
 band limit, as the ring weights of the HEALPix package do.
@@ -17,27 +18,27 @@ band limit, as the ring weights of the HEALPix package do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from latsky.embedded import sampling
+from latsky.embedded import sampling, spots
+from latsky.embedded.profile import Profile
 
 COARSEST = 16
 """half the lowest band limit"""
+RINGS = 512
+"""rings of a hemisphere that are transformed in one go"""
 TOLERANCE = 1e-4
 """error of a pixel, relative to its value, below which a lower band limit will do"""
-SPOT = 1.0
-"""contrast from which a pixel of the field is an unresolved spot, worth a grid finer than it"""
-UNRESOLVED = 2e-3
-"""share of a spot's image below which the grid is fine enough for it"""
+UNRESOLVED = 1e-4
+"""share of a pixel's image below which the field's own grid is fine enough for it"""
 CHEAP = 512
 """nside of a map whose transform costs little"""
-FINER = 4
-"""how much finer than the field the working grid may be"""
 
 
 @numba.njit(cache=True)
@@ -154,6 +155,15 @@ class Grid:
     nside_out: int
 
 
+class Kernel(NamedTuple):
+    """A round kernel of integral one."""
+
+    window: np.ndarray
+    """Legendre window b_l from l = 0, b_0 = 1"""
+    profile: Profile | None = None
+    """the kernel itself, one plane: with it spots that no grid resolves are integrated directly"""
+
+
 class Convolver:
     """Convolutions of maps on a field grid, averaged to the pixels of ``nside`` (RING).
 
@@ -171,8 +181,8 @@ class Convolver:
 
     @property
     def longest(self) -> int:
-        """Highest degree of a window that any working grid uses."""
-        return 2 * FINER * self.nside_field + 1
+        """Highest degree of a window that is used."""
+        return 2 * self.nside_field + 1
 
     def _parent(self, nside: int) -> np.ndarray:
         """Index of the pixel of nside/2 for each one of ``nside``."""
@@ -197,17 +207,26 @@ class Convolver:
         else:
             sampling.multiply_by_parent(field, values, self._parent(self.nside_field))
 
-    def convolve(self, field: np.ndarray, window: np.ndarray | None) -> np.ndarray:
+    def convolve(self, field: np.ndarray, kernel: Kernel | np.ndarray | None) -> np.ndarray:
         """Mean of ``kernel ⊗ field`` over each pixel; ``field`` is overwritten.
 
-        ``field`` (12 nside_field²,), ``window`` (at least ``longest`` + 1,) or None for no kernel.
-        The sum over the sky is that of the field (window[0] = 1) to rounding.
+        ``field`` (12 nside_field²,), ``kernel`` with a window to ``longest`` at least, its window
+        alone, or None for no kernel. The sum over the sky is that of the field to rounding.
         """
         means = self.degrade(field, self.nside_field, self.nside)
         if means is field:
             means = field.copy()
-        if window is None:
+        if kernel is None:
             return means
+        window, profile = kernel if isinstance(kernel, Kernel) else Kernel(kernel)
+        found = None
+        if self.uniform and profile is not None and self.unresolved(window) > UNRESOLVED:
+            floor = spots.FAINTEST * means.max() * (self.nside_field / self.nside) ** 2
+            most = spots.affordable(self.nside, profile)
+            found = spots.take_out(field, self.nside_field, self._parent, floor, most)
+            if len(found.pixels):
+                means = self.degrade(field, self.nside_field, self.nside)
+                means = means.copy() if means is field else means
         grid = self.choose(field, means.max(), window)
         level = window[grid.lmax + 1]
         smooth = self._harmonic(field, window[: grid.lmax + 1] - level, grid)
@@ -217,18 +236,37 @@ class Convolver:
             smooth += means
         # the monopole of the band-limited sum is right but for the sampling of the pixels
         smooth += mean - smooth.mean()
+        if found is not None and profile is not None:
+            spots.put_back(smooth, found, self.nside_field, self.nside, profile)
         return smooth
+
+    def unresolved(self, window: np.ndarray) -> float:
+        """Share of the image of one bright pixel, at its peak, that the field's grid misses.
+
+        What the kernel holds beyond the band limit (its window there is at most that at the limit),
+        and within it the error of the pixels' mean window, which is of second order only.
+        """
+        limit = 2 * self.nside_field
+        degree = np.arange(4 * limit)
+        power = (2 * degree + 1) * self._envelope(len(degree))
+        held, level = window[: limit + 1], abs(window[limit + 1])
+        beyond = level * power[limit + 1 :].sum()
+        power, degree = power[: limit + 1], degree[: limit + 1] / limit
+        inexact = (power * np.abs(held - level) * 0.01 * degree**4).sum()
+        return float((beyond + inexact) / ((power * np.abs(held)).sum() + beyond))
+
+    def _envelope(self, number: int) -> np.ndarray:
+        """Envelope of a pixel's window, which falls more slowly than its second-order form."""
+        return 1.0 / (1.0 + (np.arange(number) / (2.0 * self.nside)) ** 1.5)
 
     def choose(self, field: np.ndarray, peak: float, window: np.ndarray) -> Grid:
         """The lowest band limit that leaves an error below ``TOLERANCE``.
 
         What the window changes beyond the band limit is lost: that, times the contrast of the field
         within pixels of the size that the limit resolves. ``peak`` is the field's largest value:
-        contrast matters where a thousandth of it is. A field with unresolved spots gets a grid
-        finer than its own.
+        contrast matters where a thousandth of it is.
         """
-        # the envelope of a pixel's window, which falls more slowly than its second-order form
-        pixel = 1.0 / (1.0 + (np.arange(len(window)) / (2.0 * self.nside)) ** 1.5)
+        pixel = self._envelope(len(window))
         beyond = np.abs(window) * pixel
 
         def lost(nside: int) -> float:
@@ -237,31 +275,16 @@ class Convolver:
             return max(float(rest.max()), float(beyond[2 * nside + 1]))
 
         best = nside = self.nside_field
-        values, ratio, finest = field, 1.0, 0.0
+        values, ratio = field, 1.0
         while nside > COARSEST:
             parent = self._parent(nside)
             coarse = sampling.average(values, parent, len(values) // 4)
-            contrast = sampling.largest_contrast(values, parent, coarse, 1e-3 * peak)
-            finest = max(finest, contrast) if values is field else finest
-            ratio *= 1.0 + contrast
+            ratio *= 1.0 + sampling.largest_contrast(values, parent, coarse, 1e-3 * peak)
             values, nside = coarse, nside // 2
             if lost(nside) * (ratio - 1.0) >= TOLERANCE:
                 break
             best = nside
-        if self.uniform and finest > SPOT and best >= self.nside_field:
-            degree = np.arange(len(window))
-            power = (2 * degree + 1) * pixel
-            whole = (power * np.abs(window)).sum()
-
-            def missing(nside: int) -> float:
-                """Share of a spot's image at its peak that the limit leaves out."""
-                rest = np.abs(window - window[2 * nside + 1])[2 * nside + 1 :]
-                return float((power[2 * nside + 1 :] * rest).sum() / whole)
-
-            while best < FINER * self.nside_field and missing(best) > UNRESOLVED:
-                best *= 2
-        lmax = 2 * best
-        return Grid(max(best, self.nside_field), lmax, self._output_grid(lmax))
+        return Grid(self.nside_field, 2 * best, self._output_grid(2 * best))
 
     def _output_grid(self, lmax: int) -> int:
         """Resolution at which the harmonic part is made before it is averaged over pixels.
@@ -274,26 +297,43 @@ class Convolver:
         return max(2 * self.nside, min(4 * self.nside, CHEAP), lmax // 2)
 
     def _harmonic(self, field: np.ndarray, window: np.ndarray, grid: Grid) -> np.ndarray:
-        from ducc0.healpix import Healpix_Base
         from ducc0.sht import adjoint_synthesis, synthesis
 
-        lmax, values, nside = grid.lmax, field, self.nside_field
-        while nside < grid.nside:
-            nside *= 2
-            values = values[self._parent(nside)]
-        rings = sampling.rings(grid.nside)
-        weights = ring_weights(grid.nside, lmax) * (4 * np.pi / len(values))
-        _weigh_rings(values, weights, rings.start, rings.count)
-        info = Healpix_Base(grid.nside, "RING").sht_info()
-        alm = adjoint_synthesis(map=values[None], lmax=lmax, spin=0, nthreads=self.threads, **info)
+        lmax, rings = grid.lmax, sampling.rings(grid.nside)
+        weights = ring_weights(grid.nside, lmax) * (4 * np.pi / len(field))
+        _weigh_rings(field, weights, rings.start, rings.count)
+        alm = np.zeros((lmax + 1) * (lmax + 2) // 2, "c16")
+        for some in _groups(grid.nside):
+            alm += adjoint_synthesis(
+                map=field[None], lmax=lmax, spin=0, nthreads=self.threads, **some
+            )[0]
         factor = window * pixel_window(grid.nside_out, lmax)
         if self.uniform:
             factor *= pixel_window(grid.nside, lmax)
-        _scale_degrees(alm[0], factor)
-        info = Healpix_Base(grid.nside_out, "RING").sht_info()
-        reuse = {"map": values[None]} if grid.nside_out == grid.nside else {}
-        result = synthesis(alm=alm, lmax=lmax, spin=0, nthreads=self.threads, **info, **reuse)
-        return self.degrade(result[0], grid.nside_out, self.nside)
+        _scale_degrees(alm, factor)
+        same = grid.nside_out == grid.nside
+        result = field if same else np.empty(12 * grid.nside_out**2)
+        for some in _groups(grid.nside_out):
+            synthesis(
+                alm=alm[None], map=result[None], lmax=lmax, spin=0, nthreads=self.threads, **some
+            )
+        return self.degrade(result, grid.nside_out, self.nside)
+
+
+def _groups(nside: int) -> Iterator[dict[str, np.ndarray]]:
+    """The rings of a map in groups, as the transforms take them: each holds memory for its own.
+
+    Groups are symmetrical about the equator, since a ring and its twin share Legendre functions.
+    """
+    from ducc0.healpix import Healpix_Base
+
+    info = Healpix_Base(nside, "RING").sht_info()
+    north = 2 * nside
+    for first in range(0, north, RINGS):
+        upper = np.arange(first, min(north, first + RINGS))
+        lower = 4 * nside - 2 - upper[::-1]
+        chosen = np.union1d(upper, lower)
+        yield {key: np.ascontiguousarray(value[chosen]) for key, value in info.items()}
 
 
 @numba.njit(cache=True)

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from latsky.embedded import sampling
-from latsky.embedded.convolution import Convolver
-from latsky.embedded.mean_psf import Direction, MeanPsf, mean_psf
+from latsky.embedded.convolution import Convolver, Kernel
+from latsky.embedded.mean_psf import SUPPORT, Direction, MeanPsf, mean_psf
 from latsky.embedded.template import PlaneReader, Template
 from latsky.errors import InputError
 from latsky.fits.frames import rotation
@@ -82,17 +82,21 @@ class PsfSource:
         """The mean PSF at ``energy`` MeV."""
         return mean_psf(self.response, self.livetime, energy, self.directions, self.frame)
 
-    def window(self, energy: float, lmax: int) -> np.ndarray:
-        """Its Legendre window, l = 0 … ``lmax``."""
+    def kernel(self, energy: float, lmax: int) -> Kernel:
+        """Its Legendre window, l = 0 … ``lmax``, and itself.
+
+        Raises InputError where there is no livetime.
+        """
         psf = self.at(energy)
         if psf.exposure <= 0.0:
             raise InputError(
                 f"no livetime at {self.directions[0]} ({self.frame}), where the PSF is taken",
                 key="psf-position",
             )
-        if self.containment is None:
-            return psf.window(lmax)
-        return psf.window(lmax, float(psf.containment([self.containment])[0]))
+        support = SUPPORT
+        if self.containment is not None:
+            support = float(psf.containment([self.containment])[0])
+        return Kernel(psf.window(lmax, support), psf.profile(support))
 
 
 @dataclass
@@ -138,12 +142,12 @@ class DiffuseMaps:
         area = self.geometry.pixel_area
         if self.template is None or self.convolver is None:
             return self._exposure_at(energy, self.geometry.nside) * area
-        window = None
+        kernel = None
         if self.psf is not None:
-            window = self.psf.window(energy, self.convolver.longest)
+            kernel = self.psf.kernel(energy, self.convolver.longest)
         field_ = self.template.sample(energy, self.convolver.nside_field, self.geometry.coordsys)
         self._expose(field_, energy)
-        result = self.convolver.convolve(field_, window)
+        result = self.convolver.convolve(field_, kernel)
         result *= area
         # ringing about a bright spot may leave tiny negative values: they are cut, and the sum kept
         total = result.sum()

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from latsky.embedded.convolution import legendre_sums, quadrature
+from latsky.embedded.profile import SUPPORT, Profile, grid, make_profile
 from latsky.fits.frames import rotation, unit_vectors
 from latsky.fits.irfs import Response
 from latsky.fits.livetime import LivetimeCube
-
-SUPPORT = np.radians(70.0)
-"""the PSF ends here, as the Fermitools' does"""
 
 Direction = tuple[float, float]
 """longitude and latitude in degrees"""
@@ -50,6 +48,12 @@ class MeanPsf:
         theta, weight = quadrature(lmax, support)
         window = legendre_sums(np.cos(theta), weight * self.density(theta), lmax)
         return window / window[0]
+
+    def profile(self, support: float = SUPPORT) -> Profile:
+        """The PSF within ``support`` rad, or the radius that holds all but 1e-4 of it."""
+        separation = grid()[1]
+        density = np.where(separation <= support, self.density(separation), 0.0)
+        return make_profile(density[None], share=1.0 - 1e-4)
 
     def containment(self, fractions: Sequence[float]) -> np.ndarray:
         """Radii (rad) that hold the given fractions of the photons."""

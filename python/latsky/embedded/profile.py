@@ -64,11 +64,14 @@ class Profile:
 
 
 def make_profile(
-    density: np.ndarray, width: np.ndarray | None = None, extent: float = 0.0
+    density: np.ndarray,
+    width: np.ndarray | None = None,
+    extent: float = 0.0,
+    share: float = CONTAINED,
 ) -> Profile:
     """Normalise densities (planes, NODES) and find reach and width.
 
-    The reach is where a plane holds CONTAINED of its integral within SUPPORT; the density is
+    The reach is where a plane holds ``share`` of its integral within SUPPORT; the density is
     scaled so that the integral within the reach is one: maps keep the counts of their source.
     """
     u, separation, _ = grid()
@@ -79,9 +82,9 @@ def make_profile(
     for plane, total in enumerate(inside[:, -1]):
         if not total > 0.0:
             continue
-        end = np.interp(CONTAINED * total, inside[plane], u)
+        end = np.interp(share * total, inside[plane], u)
         reach[plane] = SCALE**2 * np.expm1(end)
-        scaled[plane] = density[plane] / (CONTAINED * total)
+        scaled[plane] = density[plane] / (share * total)
         half = np.flatnonzero(density[plane] < 0.5 * density[plane, 0])
         widths[plane] = separation[half[0]] if len(half) else SUPPORT
     return Profile(scaled, reach, widths if width is None else width, extent)
