@@ -10,6 +10,8 @@ import pytest
 from astropy.io import fits
 from scipy.integrate import quad
 
+from latsky.fit.dispersion import migration
+from latsky.fit.operators import integral
 from latsky.fits.hpx import (
     HpxGeometry,
     open_hpx,
@@ -17,6 +19,8 @@ from latsky.fits.hpx import (
     write_counts_cube,
     write_exposure_cube,
 )
+from latsky.fits.irfs import load_response
+from latsky.fits.livetime import read_livetime_cube
 from latsky.fits.srcmaps import open_source_map, plane_sums
 from latsky.steps import merge_catalog, source_maps_catalog
 from latsky.steps.npred import integrate
@@ -155,3 +159,36 @@ def test_with_finer_planes_their_values_suffice(reference, tmp_path, caldb, monk
     expected = component.integrals(rows)
     counts, _ = component.predicted("edges")
     assert counts.sum() == pytest.approx(expected.sum(), rel=2e-3)
+
+
+def test_the_fit_has_the_counts_with_the_exposure_between_planes(
+    reference, tmp_path, caldb, monkeypatch, rows
+):
+    """The exposure is no power law between planes, and a fit knows it there."""
+    monkeypatch.setenv("CALDB", str(caldb))
+    name = "E3_PSF0123"
+    component = Component(reference, tmp_path, name)
+    cube = read_livetime_cube(
+        reference / "week" / "expected" / f"ltcube_zmax{LIVETIME[name]}.fits.gz"
+    )
+    found = migration(load_response("P8R3_SOURCE_V3", 60, caldb), cube, component.edges)
+    logs, log_mean = np.log(found.nodes), np.log(found.exposure)
+    at_planes = np.interp(np.log(component.edges), logs, log_mean)
+    sharp = found.undispersed()
+    nodes = np.log(sharp.nodes)
+    more = np.exp(np.log(sharp.exposure) - np.interp(nodes, np.log(component.edges), at_planes))
+    expected = np.zeros(len(component.edges) - 1)
+    for row in rows:
+        at, weight = hp.get_interp_weights(component.nside, row["GLON"], row["GLAT"], lonlat=True)
+        seen = component.between(at, sharp.nodes) @ weight
+        expected += sharp.probability @ (sharp.widths * flux(row, sharp.nodes) * seen * more)
+    assert np.abs(expected / component.integrals(rows) - 1).max() > 1e-2
+
+    def fitted(planes):
+        component.predicted(planes)
+        sums = plane_sums(open_source_map(tmp_path / "m.fits", "C_all"))
+        operator = integral(sharp, component.edges, sums, reach=0)
+        return operator.transfer(np.ones(len(sharp.nodes))) @ sums
+
+    assert fitted("integral") == pytest.approx(expected, rel=5e-3)
+    assert np.abs(fitted("edges") / expected - 1).max() > 1e-2
