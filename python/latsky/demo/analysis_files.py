@@ -25,7 +25,7 @@ caldb: caldb
 hpx_order_ccube: 7
 hpx_order_expcube: 5
 hpx_order_fitting: 5
-catalog_nsrc: 20
+catalog_nsrc: 25
 """,
     "config/dataset.yaml": """\
 # basedir is relative to the master file
@@ -110,7 +110,7 @@ DEMO4FGL:
     "models/galprop_rings_demo.yaml": """\
 # Merged ring i holds the GALPROP rings ring_limits[i] to ring_limits[i+1] - 1
 galprop_run: DEMO
-ring_limits: [1, 3, 4, 5]
+ring_limits: [1, 3, 5]
 diffuse_comp_dict:
   merged_HI: ['pi0_decay_HIR', 'bremss_HIR']
   merged_CO: ['pi0_decay_H2R', 'bremss_H2R']
