@@ -25,6 +25,7 @@ COMMANDS = {
     "archive": ("latsky.provenance.archive_command", "pack a run so that it can be run again"),
     "rerun": ("latsky.provenance.rerun_command", "run an archive again and compare all results"),
     "compare": ("latsky.provenance.compare_command", "compare all results of two runs"),
+    "report": ("latsky.report.command", "write a page about a run: data, fits, maps, timings"),
     "view": ("latsky.report.view", "plot a plane of a sky product"),
 }
 """command → (module with ``register(parser)`` and ``run(options)``, one line of help)"""
