@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import TracebackType
@@ -111,7 +112,7 @@ class BagWriter:
 
     def _entry(self, name: str, executable: bool = False) -> zipfile.ZipInfo:
         entry = zipfile.ZipInfo(f"{self._root}/{name}", _DATE)
-        entry.external_attr = (0o755 if executable else 0o644) << 16
+        entry.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
         # data of instruments hardly gets smaller, and has to be copied at the disk's speed
         packed = PurePosixPath(name).suffix in _TEXT
         entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED

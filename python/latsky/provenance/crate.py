@@ -283,6 +283,7 @@ class _Builder:
         ran = {tuple(record["step"]) for record in self.data.records}
         self.ran = {path[:depth] for path in ran for depth in range(1, len(path) + 1)}
         used = {self._name(step.run) for path, step in walk(self.main) if path in self.ran}
+        ran_steps = {self._step_id(path) for path in self.ran}
         done = set()
         for process in self._workflows(self.main):
             if process.file in done:
@@ -296,7 +297,7 @@ class _Builder:
                 notes += ["conditional"] if step.conditional else []
                 if tool in used:  # the profile wants an action of every tool that is a part
                     self.graph.append(owner, "hasPart", reference(tool))
-                else:
+                if name not in ran_steps:
                     notes.append("did not run")
                 self.graph.append(owner, "step", reference(name))
                 self.graph.add(

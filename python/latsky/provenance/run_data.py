@@ -49,11 +49,8 @@ class RunData:
             return None
         if not path.is_absolute():
             path = self.directory / path
-        if not path.exists():
-            try:
-                path = self.directory / path.relative_to(self.run["directory"])
-            except ValueError:
-                return None
+        elif path.is_relative_to(self.run["directory"]):
+            path = self.directory / path.relative_to(self.run["directory"])
         return path if path.exists() else None
 
     def finished(self) -> list[Record]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import stat
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -56,7 +57,7 @@ def build_wheel() -> bytes:
             entry = zipfile.ZipInfo(name)
             entry.compress_type = zipfile.ZIP_DEFLATED
             # the engine's commands are programs
-            entry.external_attr = (0o755 if "/bin/" in name else 0o644) << 16
+            entry.external_attr = (stat.S_IFREG | (0o755 if "/bin/" in name else 0o644)) << 16
             file.writestr(entry, data)
     return buffer.getvalue()
 
