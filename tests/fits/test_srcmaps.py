@@ -8,13 +8,19 @@ import pytest
 from latsky.errors import InputError
 from latsky.fits.core import Column, FitsFile, FitsWriter, Header
 from latsky.fits.hpx import HpxGeometry, sparse_entries
-from latsky.fits.srcmaps import open_source_map, plane_sums, write_joined
+from latsky.fits.srcmaps import (
+    open_source_map,
+    plane_sums,
+    read_entries,
+    write_joined,
+    write_source_map,
+)
 
 GEOMETRY = HpxGeometry(4)
 UNDEFINED = -(2**31)
 
 
-def write_sparse(path: Path, first: int) -> Path:
+def write_sparse(path: Path, first: int, planes: int = 2) -> Path:
     """Two planes of pixels ``first``, 1 and 5, with the keyword of an undefined pixel."""
     columns = [
         Column("PIX", np.tile(np.array([first, 1, 5], "i4"), 2), extra={"TNULL": UNDEFINED}),
@@ -22,7 +28,7 @@ def write_sparse(path: Path, first: int) -> Path:
         Column("VALUE", np.arange(1.0, 7.0, dtype="f4")),
     ]
     header = GEOMETRY.keywords()
-    header.update(Header([("INDXSCHM", "SPARSE", ""), ("N_ENERGY", 2, "")]))
+    header.update(Header([("INDXSCHM", "SPARSE", ""), ("N_ENERGY", planes, "")]))
     with FitsWriter(path) as writer:
         writer.primary(Header())
         writer.table("dot", columns, header)
@@ -54,3 +60,21 @@ def test_other_numbers_outside_of_the_sphere_are_errors(tmp_path: Path, number: 
     table = open_source_map(write_sparse(tmp_path / "a.fits", number), "dot")
     with pytest.raises(InputError, match="a pixel outside of the sphere"):
         table.read()
+
+
+def test_planes_beyond_the_last_are_errors(tmp_path: Path) -> None:
+    table = open_source_map(write_sparse(tmp_path / "a.fits", 0, planes=1), "dot")
+    for use in (table.read, lambda: plane_sums(table), lambda: read_entries(table)):
+        with pytest.raises(InputError, match="CHANNEL: a plane outside of N_ENERGY 1"):
+            use()
+
+
+def test_entries_of_sparse_and_whole_maps(tmp_path: Path) -> None:
+    sparse = open_source_map(write_sparse(tmp_path / "a.fits", UNDEFINED), "dot")
+    with FitsWriter(tmp_path / "b.fits") as writer:
+        writer.primary(Header())
+        write_source_map(writer, "dot", GEOMETRY, sparse.read())
+    for table in (sparse, open_source_map(tmp_path / "b.fits", "dot")):
+        pixels, values = read_entries(table)
+        assert pixels.tolist() == [0, 1, 5]
+        assert values.tolist() == [[1, 2, 3], [4, 5, 6]]

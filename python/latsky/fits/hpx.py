@@ -294,7 +294,7 @@ def sparse_entries(table: Table, npix: int) -> tuple[np.ndarray, np.ndarray, np.
 
     gtsrcmaps writes pixel 0 as an undefined PIX (the column's TNULL): its rows are in the order of
     plane and pixel, and that row stands before pixel 1 in each plane. It is read as pixel 0.
-    Raises InputError for other numbers outside of the sphere.
+    Raises InputError for other numbers outside of the sphere, and for planes beyond N_ENERGY.
     """
     pixels, planes = table["PIX"].astype("i8"), table["CHANNEL"].astype("i8")
     undefined = table.header.get(f"TNULL{table.names.index(table.info('PIX').name) + 1}")
@@ -302,6 +302,9 @@ def sparse_entries(table: Table, npix: int) -> tuple[np.ndarray, np.ndarray, np.
         pixels[pixels == undefined] = 0
     if len(pixels) and (pixels.min() < 0 or pixels.max() >= npix):
         raise InputError("a pixel outside of the sphere", file=table.path, key="PIX")
+    count = table.header.get("N_ENERGY")
+    if count is not None and len(planes) and (planes.min() < 0 or planes.max() >= int(count)):
+        raise InputError(f"a plane outside of N_ENERGY {count}", file=table.path, key="CHANNEL")
     return pixels, planes, table["VALUE"]
 
 

@@ -51,8 +51,8 @@ def plane_sums(table: HpxTable) -> np.ndarray:
     sums = np.zeros(table.n_planes)
     with FitsFile(table.path) as file:
         if table.sparse:
-            sparse = file.table(table.hdu)
-            np.add.at(sums, sparse["CHANNEL"].astype("i8"), sparse["VALUE"].astype("f8"))
+            _, planes, values = sparse_entries(file.table(table.hdu), table.geometry.npix)
+            np.add.at(sums, planes, values.astype("f8"))
             return sums
         for rows in file.rows(table.hdu):
             start = 0
