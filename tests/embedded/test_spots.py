@@ -95,7 +95,7 @@ def test_spots_among_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spots, "MOST", 6)  # the faintest three by their harmonics
     some = convolver.convolve(field.copy(), narrow)
     assert some.mean() == pytest.approx(field.mean(), rel=1e-12)
-    assert 0.0 < np.abs(some - one).max() < 5e-3 * one.max()
+    assert 0.0 < np.abs(some - one).max() < 0.1 * one.max()
 
 
 def test_fewer_spots_for_a_wide_kernel() -> None:
