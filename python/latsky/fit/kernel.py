@@ -27,6 +27,22 @@ FLOOR = 1e-30
 """model counts below this are taken as this where photons were seen"""
 
 
+@nb.njit(cache=True, fastmath={"contract"})
+def _add_scaled(total, factor, values):
+    """total += factor × values; one-dimensional arrays compile to vector instructions."""
+    for p in range(len(values)):
+        total[p] += factor * values[p]
+
+
+@nb.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _product(one, other):
+    """Σ one × other."""
+    total = 0.0
+    for p in range(len(other)):
+        total += one[p] * other[p]
+    return total
+
+
 @nb.njit(cache=True)
 def _block_model(model, maps, transfer, first, last, entries, fixed, block, size):
     """Model counts (bins, BLOCK) of a block of pixels."""
@@ -36,17 +52,14 @@ def _block_model(model, maps, transfer, first, last, entries, fixed, block, size
     has_fixed = fixed.shape[1] > 0
     for k in range(bins):
         if has_fixed:
-            for p in range(size):
-                model[k, p] = fixed[k, low + p]
+            model[k, :size] = fixed[k, low : low + size]
         else:
-            for p in range(size):
-                model[k, p] = 0.0
+            model[k, :size] = 0.0
     for row in range(maps.shape[0]):
+        plane = maps[row, low : low + size]
         for k in range(first[row], last[row]):
-            factor = transfer[k, row]
-            if factor != 0.0:
-                for p in range(size):
-                    model[k, p] += factor * maps[row, low + p]
+            if transfer[k, row] != 0.0:
+                _add_scaled(model[k, :size], transfer[k, row], plane)
     for entry in range(starts[block], starts[block + 1]):
         row, p, value = rows[entry], pixels[entry] - low, values[entry]
         for k in range(first[row], last[row]):
@@ -126,11 +139,9 @@ def likelihood_pass(
                 part_predicted[block, k] = expected
             if want_sums:
                 for row in range(dense):
+                    plane = maps[row, low : low + size]
                     for k in range(first[row], last[row]):
-                        total = 0.0
-                        for p in range(size):
-                            total += model[k, p] * maps[row, low + p]
-                        part_sums[group, k, row] += total
+                        part_sums[group, k, row] += _product(model[k, :size], plane)
                 for entry in range(starts[block], starts[block + 1]):
                     row, p = entry_rows[entry], entry_pixels[entry] - low
                     for k in range(first[row], last[row]):
@@ -205,14 +216,13 @@ def information_pass(
                         any_used = any_used or slopes[a, k, j] != 0.0
                     if not any_used:
                         continue
-                    for p in range(block_size):
-                        slope[count, p] = 0.0
+                    slope[count, :block_size] = 0.0
                     for j in range(planes):
                         row = owner[a] + j
                         factor = slopes[a, k, j]
                         if row < dense and factor != 0.0:
-                            for p in range(block_size):
-                                slope[count, p] += factor * maps[row, low + p]
+                            plane = maps[row, low : low + block_size]
+                            _add_scaled(slope[count, :block_size], factor, plane)
                     if owner[a] >= dense:
                         for entry in range(starts[block], starts[block + 1]):
                             j = entry_rows[entry] - owner[a]
@@ -225,9 +235,7 @@ def information_pass(
                     for p in range(block_size):
                         weighted[p] = slope[a, p] * model[k, p]
                     for b in range(a + 1):
-                        total = 0.0
-                        for p in range(block_size):
-                            total += weighted[p] * slope[b, p]
+                        total = _product(slope[b, :block_size], weighted[:block_size])
                         parts[group, used[a], used[b]] += total
                         if b < a:
                             parts[group, used[b], used[a]] += total
