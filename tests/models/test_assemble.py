@@ -98,6 +98,21 @@ def test_sums_against_healpy(tmp_path, nested):
         assert len(sparse.data) == np.count_nonzero(filled)
 
 
+def test_the_undefined_pixel_of_gtsrcmaps_is_pixel_0(tmp_path):
+    files, out = Files(tmp_path, 5), tmp_path / "srcmaps.fits"
+    with fits.open(files.points, mode="update") as hdus:
+        hdus["4FGL J1"].header["TNULL1"] = -(2**31)
+        hdus["4FGL J1"].data["PIX"][7] = -(2**31)
+    at, value = (files.channels[7], files.pixels[7]), float(files.values[7])
+    files.sparse[at] -= value
+    files.sparse[at[0], 0] += value
+    assemble(files.cube, files.sources, out, 3)
+    table = fits.getdata(out, "4FGL J1")
+    filled = np.zeros((3, 768))
+    filled[table["CHANNEL"], table["PIX"]] = table["VALUE"]
+    np.testing.assert_allclose(filled, summed(files.sparse, 3, False), rtol=1e-5, atol=1e-6)
+
+
 def test_keywords(tmp_path):
     files = Files(tmp_path, 4)
     out = tmp_path / "srcmaps.fits"

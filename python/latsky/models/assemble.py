@@ -27,6 +27,7 @@ from latsky.fits.hpx import (
     open_hpx,
     read_edges,
     read_energies,
+    sparse_entries,
 )
 from latsky.fits.srcmaps import write_sparse_source_map
 from latsky.steps.stack import SAME_ENERGY, source_header
@@ -269,11 +270,11 @@ def _write_summed_sparse(
     writer: FitsWriter, file: FitsFile, at: int, name: str, degrader: Degrader, nside: int
 ) -> None:
     table, target = file.table(at), degrader.target
-    parents = degrader.parents(nside)[table["PIX"].astype("i8")]
-    channels = table["CHANNEL"].astype("i8")
+    pixels, channels, entries = sparse_entries(table, 12 * nside * nside)
+    parents = degrader.parents(nside)[pixels]
     # one number a cell, rising with plane and pixel
     cells, where = np.unique(channels * target.npix + parents, return_inverse=True)
-    values = np.bincount(where, table["VALUE"].astype("f8"), len(cells))
+    values = np.bincount(where, entries.astype("f8"), len(cells))
     planes = int(table.header.get("N_ENERGY", channels.max() + 1 if len(channels) else 0))
     write_sparse_source_map(
         writer,
