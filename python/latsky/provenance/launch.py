@@ -2,10 +2,13 @@
 
 ``python -m latsky.provenance.launch cwltool|toil RECORDS ENGINE-ARGUMENTS…``: what the engine's own
 command would do with those arguments, and a record of every tool that ran in the directory RECORDS.
+Where LATSKY_STORE (a directory) and LATSKY_PROGRAMS (hash of the programs) are set, finished work
+is kept there and taken from there (latsky.run.reuse).
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +20,8 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
     """Run ``engine`` (``cwltool`` or ``toil``) on ``arguments``; its exit status."""
     records = records.resolve()
     records.mkdir(parents=True, exist_ok=True)
+    place, programs = os.environ.get("LATSKY_STORE"), os.environ.get("LATSKY_PROGRAMS")
+    store = (place, programs) if place and programs else None
     if engine == "toil":
         import toil.cwl.cwltoil as toil
 
@@ -26,7 +31,7 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
             "CommandLineTool": RecordedToilTool,
             "ExpressionTool": RecordedToilExpression,
         }
-        toil.toil_make_tool = factory(toil.toil_make_tool, toil_classes, records)
+        toil.toil_make_tool = factory(toil.toil_make_tool, toil_classes, records, store)
         return toil.main(list(arguments))
     if engine != "cwltool":
         raise ValueError(f"unknown engine {engine}")
@@ -36,7 +41,9 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
 
     context = cwltool.context.LoadingContext()
     classes = {"CommandLineTool": RecordedTool, "ExpressionTool": RecordedExpression}
-    context.construct_tool_object = factory(cwltool.workflow.default_make_tool, classes, records)
+    context.construct_tool_object = factory(
+        cwltool.workflow.default_make_tool, classes, records, store
+    )
     # the console script's own entry, which ends its commands when it is asked to end
     return cwltool.main.run(list(arguments), loadingContext=context)
 

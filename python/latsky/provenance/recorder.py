@@ -41,6 +41,7 @@ from cwltool.job import JobBase
 
 from latsky.provenance.fits_sums import datasums
 from latsky.provenance.hashing import path_of, sha256
+from latsky.run import reuse
 
 SCHEMA = "latsky-record/1"
 FITS = (".fits", ".fit")
@@ -270,6 +271,8 @@ class _Recorded:
 
     latsky_step: list[str] | None = None
     latsky_records: str = ""
+    latsky_store: tuple[str, str] | None = None
+    """where finished work is kept, and the hash of the programs (latsky.run.reuse)"""
 
 
 class _RecordedTool(_Recorded):
@@ -279,6 +282,17 @@ class _RecordedTool(_Recorded):
         return recording(super().make_job_runner(context))  # type: ignore[misc]
 
     def job(self, order: Any, callbacks: Any, context: Any) -> Iterator[Any]:
+        if self.latsky_store is not None:
+            store, programs = Path(self.latsky_store[0]), self.latsky_store[1]
+            key = reuse.key(self, order, programs)
+            if key is not None:
+                kept = reuse.find(store, key)
+                if kept is not None:
+                    job = reuse.ReusedJob(kept, callbacks)
+                    _record_end(job, self, "cached", order)
+                    yield job
+                    return
+                callbacks = reuse.keeping(store, key, callbacks)
         for job in super().job(order, callbacks, context):  # type: ignore[misc]
             if isinstance(job, JobBase):
                 job.latsky_tool = self  # type: ignore[attr-defined]
@@ -305,15 +319,22 @@ class RecordedExpression(_RecordedExpression, ExpressionTool):
 
 
 def factory(
-    base: Callable[[Any, Any], Any], classes: Mapping[str, type], records: Path
+    base: Callable[[Any, Any], Any],
+    classes: Mapping[str, type],
+    records: Path,
+    store: tuple[str, str] | None = None,
 ) -> Callable[[Any, Any], Any]:
-    """The factory ``base`` of tool objects, with ``classes`` for the CWL classes they name."""
+    """The factory ``base`` of tool objects, with ``classes`` for the CWL classes they name.
+
+    ``store`` is a directory for finished work and the hash of the programs that do it.
+    """
 
     def make(document: Any, context: Any) -> Any:
         recorded = classes.get(document["class"]) if isinstance(document, Mapping) else None
         if recorded is not None:
             made = recorded(document, context)
             made.latsky_records = str(records)
+            made.latsky_store = store
         else:
             made = base(document, context)
         for step in getattr(made, "steps", None) or ():

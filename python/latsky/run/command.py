@@ -10,11 +10,13 @@ from pathlib import Path
 
 from latsky.check import check_analysis, show_warnings
 from latsky.config.analysis import Analysis
-from latsky.errors import InputErrors
+from latsky.errors import InputError, InputErrors
 from latsky.job_order import job_order, write_job_order
 from latsky.provenance import run_record
 from latsky.provenance.closure import copy_closure
 from latsky.provenance.hashing import hash_order
+from latsky.run import engine, slurm, toil
+from latsky.run.container import CONTAINERS, ENGINES, choose
 from latsky.run.cwltool import check_flags, run_workflow
 from latsky.run.products import (
     draw,
@@ -25,11 +27,12 @@ from latsky.run.products import (
     summarise_maps,
 )
 from latsky.run.progress import RunLog, count_jobs
+from latsky.run.site import read_site
 from latsky.run.suite import document
 from latsky.show_plan import plan_of
 
 TAKES_ENGINE_FLAGS = True
-"""flags that are not known here go to cwltool"""
+"""flags that are not known here go to the engine"""
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -49,46 +52,78 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="directory of the run: products, job order, logs [run, beside the master file]",
     )
     parser.add_argument("--no-plots", action="store_true", help="draw no sky maps")
-    parser.epilog = "Any other option goes to cwltool."
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default="embedded",
+        help="whose gt* commands run: latsky's own or the Fermitools [%(default)s]",
+    )
+    parser.add_argument(
+        "--container",
+        choices=CONTAINERS,
+        default="none",
+        help="jobs run in the engine's image (latsky images) or in what is installed [%(default)s]",
+    )
+    parser.add_argument("--toil", action="store_true", help="run by Toil on this machine")
+    parser.add_argument(
+        "--slurm",
+        nargs="?",
+        const="default",
+        metavar="SITE",
+        help="run by Toil on Slurm; a site profile, a file or a name in jobs/sites [default]",
+    )
+    parser.epilog = "Any other option goes to cwltool, or to Toil with --toil and --slurm."
 
 
 def run(options: argparse.Namespace) -> int:
     """Check, run and show the products; 2 for a mistake in the inputs, 1 for any other failure."""
     flags = list(getattr(options, "engine_flags", ()))
-    check_flags(flags)
+    site = read_site(options.slurm) if options.slurm else None
+    by_toil = options.toil or site is not None
+    (toil.check_flags if by_toil else check_flags)(flags)
+    if site is not None and not slurm.available():
+        raise InputError("Slurm's commands are not on PATH", key="--slurm")
     report = check_analysis(options.analysis)
     show_warnings("latsky run", report.warnings)
     if report.problems:
         raise InputErrors(report.problems)
     directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
-    directory.mkdir(parents=True, exist_ok=True)
     pictures = not options.no_plots
-    workflow, trees = prepare(report.analysis, directory, pictures)
-    record = run_record.begin(
-        engine="cwltool",
-        arguments=sys.argv[1:],
-        workflow=workflow,
-        directory=directory,
-        analysis=options.analysis.resolve(),
-        config=_config(report.analysis),
-        directories=trees,
-    )
     total = count_jobs(plan_of(report.analysis), pictures)
     scratch = report.analysis.file.scratch
-    with run_record.recorded(record, directory):
-        status, log, outputs = run_workflow(
-            workflow,
-            directory / "job-order.yml",
-            directory,
-            max(1, options.jobs),
-            total,
-            flags,
-            options.analysis.resolve().parent / scratch if scratch else None,
+    scratch = options.analysis.resolve().parent / scratch if scratch else None
+    with engine.locked(directory) as lock:
+        toil.settle(directory, site)
+        engine.set_aside(directory)
+        workflow, trees = prepare(report.analysis, directory, pictures)
+        programs = choose(options.container, options.engine, directory)
+        record = run_record.begin(
+            engine="toil" if by_toil else "cwltool",
+            arguments=sys.argv[1:],
+            workflow=workflow,
+            directory=directory,
+            analysis=options.analysis.resolve(),
+            config=_config(report.analysis),
+            directories=trees,
         )
-        record["exit_status"] = status
-        if status == 0:
-            gasmaps = report.analysis.file.merged_gasmap_dir
-            outputs = file_outputs(outputs, directory, gasmaps)
+        record |= {"image": programs.image, "working_directory": str(Path.cwd()), "jobs": total}
+        record["slurm_comment"] = engine.comment(directory) if site else None
+        order = directory / "job-order.yml"
+        with run_record.recorded(record, directory):
+            if by_toil:
+                status, log, outputs = toil.run_toil(
+                    workflow, order, directory, total, programs, lock,
+                    site=site, jobs=max(1, options.jobs), flags=flags, scratch=scratch,
+                )  # fmt: skip
+            else:
+                status, log, outputs = run_workflow(
+                    workflow, order, directory, max(1, options.jobs), total, programs, lock,
+                    flags, scratch,
+                )  # fmt: skip
+            record["exit_status"] = status
+            if status == 0:
+                gasmaps = report.analysis.file.merged_gasmap_dir
+                outputs = file_outputs(outputs, directory, gasmaps)
     if status != 0:
         return _explain(status, log, directory)
     show_table(summarise(outputs))
@@ -104,10 +139,8 @@ def prepare(analysis: Analysis, directory: Path, pictures: bool = True) -> tuple
     """Write the job order, with hashes, and copy the CWL documents.
 
     Returns the workflow's copy and the files of the directories in the job order by their hash.
-    Records of an earlier run in the same directory are removed.
     """
-    for leftover in ("records", "suite"):
-        shutil.rmtree(directory / leftover, ignore_errors=True)
+    shutil.rmtree(directory / "suite", ignore_errors=True)
     source = document("cwl/allsky.cwl")
     workflow = copy_closure(source, directory / "suite", source.parents[1])
     order = {**job_order(analysis), "pictures": pictures}
@@ -133,7 +166,7 @@ def _explain(status: int, log: RunLog, directory: Path) -> int:
         print(line, file=sys.stderr)
     print(
         f"latsky run: error: {log.failed or 'no'} job{'s' * (log.failed != 1)} failed "
-        f"(cwltool's exit status {status}); see {directory / 'engine.log'}",
+        f"(the engine's exit status is {status}); see {directory / 'engine.log'}",
         file=sys.stderr,
     )
     return 2 if log.worst_status == 2 else 1

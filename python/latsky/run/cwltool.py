@@ -7,17 +7,20 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from latsky.errors import InputError
-from latsky.run.environment import job_environment, preserve_flags
+from latsky.run import engine
+from latsky.run.container import Programs
 from latsky.run.progress import RunLog, follow
 
-OWN_FLAGS = ("--provenance", "--outdir", "--parallel", "--parallel-max", "--no-container")
+OWN_FLAGS = (
+    "--outdir", "--parallel", "--parallel-max", "--no-container", "--singularity", "--overrides",
+    "--cachedir",
+)  # fmt: skip
 
 
 def check_flags(flags: Sequence[str]) -> None:
@@ -38,6 +41,8 @@ def run_workflow(
     directory: Path,
     jobs: int,
     total: int,
+    programs: Programs,
+    lock: int,
     flags: Sequence[str] = (),
     scratch: Path | None = None,
 ) -> tuple[int, RunLog, dict[str, Any]]:
@@ -48,28 +53,19 @@ def run_workflow(
     after success. Raises InputError for flags that cannot work.
     """
     check_flags(flags)
-    environment = job_environment()
     scratch = directory / ".scratch" if scratch is None else scratch / f"latsky-{os.getpid()}"
     for leftover in (directory / ".scratch", directory / ".outputs"):
         shutil.rmtree(leftover, ignore_errors=True)
     scratch.mkdir(parents=True, exist_ok=True)
     command = [
-        *(
-            sys.executable,
-            "-P",
-            "-m",
-            "latsky.provenance.launch",
-            "cwltool",
-            str(directory / "records"),
-        ),
         "--disable-color",
-        "--no-container",
+        *(["--disable-pull"] if programs.image else []),
         "--parallel",
         f"--parallel-max={jobs}",
         f"--outdir={directory / '.outputs'}",
         f"--tmpdir-prefix={scratch}/tmp",
         f"--tmp-outdir-prefix={scratch}/out",
-        *preserve_flags(environment),
+        *programs.flags,
         *flags,
         str(workflow),
         str(job_order),
@@ -78,22 +74,24 @@ def run_workflow(
     with (
         outputs.open("w", encoding="utf-8") as stdout,
         (directory / "engine.log").open("w", encoding="utf-8") as log_file,
-        subprocess.Popen(
+        engine.start(
+            "cwltool",
             command,
+            directory,
+            programs,
+            lock,
             stdout=stdout,
             stderr=subprocess.PIPE,
-            env=environment,
             text=True,
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,
-        ) as engine,
+        ) as process,
     ):
         try:
-            log = follow(engine.stderr, total, log_file)
-            status = engine.wait()
+            log = follow(process.stderr, total, log_file)
+            status = process.wait()
         except BaseException:
-            stop(engine)
+            stop(process)
             raise
     if status != 0:
         return status, log, {}
@@ -101,11 +99,11 @@ def run_workflow(
     return status, log, json.loads(outputs.read_text(encoding="utf-8"))
 
 
-def stop(engine: subprocess.Popen[str], patience: float = 5.0) -> None:
+def stop(process: subprocess.Popen[str], patience: float = 5.0) -> None:
     """End a runner and all its jobs: ask first, insist after ``patience`` seconds."""
     for demand in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(engine.pid, demand)
+            os.killpg(process.pid, demand)
         with suppress(subprocess.TimeoutExpired):
-            engine.wait(patience)
+            process.wait(patience)
             return

@@ -183,9 +183,12 @@ def verify(chosen: Image, cache: Path) -> tuple[Path, str]:
     return target, found
 
 
-def override(chosen: Image, target: Path) -> Path:
-    """Write a file for the engines' ``--overrides`` that puts all tools into one image."""
-    tools = sorted((suite_root() / "tools").rglob("*.cwl"))
+def override(chosen: Image, target: Path, root: Path | None = None) -> Path:
+    """Write a file for the engines' ``--overrides`` that puts all tools into one image.
+
+    ``root`` holds the documents, by default those of the suite.
+    """
+    tools = sorted(((root or suite_root()) / "tools").rglob("*.cwl"))
     content = {
         "cwltool:overrides": {
             tool.as_uri(): {"requirements": {"DockerRequirement": {"dockerPull": chosen.reference}}}

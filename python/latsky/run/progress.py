@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -26,6 +26,14 @@ class RunLog:
     worst_status: int = 0
     """exit status of the first command that failed"""
 
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Take in the record of a job that ended."""
+        self.ended += 1
+        if record["status"] != "success":
+            self.failed += 1
+            if not self.worst_status:
+                self.worst_status = int(record.get("exit_code") or 0)
+
     def read(self, line: str) -> tuple[str, str] | None:
         """Take in a line; the step and result (success, permanentFail …) when it ends a job."""
         if _ERROR.match(line):
@@ -39,6 +47,16 @@ class RunLog:
         self.ended += 1
         self.failed += ended.group(2) != "success"
         return ended.group(1), ended.group(2)
+
+
+def is_error(line: str) -> bool:
+    """Whether a command says in this line what is wrong."""
+    return _ERROR.match(line) is not None
+
+
+def progress_bar(total: int, screen: TextIO) -> _Bar | _Lines:
+    """A bar on a terminal, else a line for each job that ends."""
+    return _Bar(total, screen) if screen.isatty() else _Lines(total, screen)
 
 
 def count_jobs(plan: Plan, pictures: bool = True) -> int:
@@ -71,8 +89,7 @@ def follow(
     """
     screen = sys.stderr if screen is None else screen
     log = RunLog()
-    bar = _Bar(total, screen) if screen.isatty() else _Lines(total, screen)
-    with bar:
+    with progress_bar(total, screen) as bar:
         for line in lines:
             log_file.write(line)
             log_file.flush()

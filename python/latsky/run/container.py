@@ -1,0 +1,77 @@
+"""Which programs answer in the jobs: an image, or what is installed here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from latsky.errors import InputError
+from latsky.provenance.run_record import package_hash, packages
+from latsky.run import images
+from latsky.run.environment import PRESERVED, engine_path, job_environment
+
+ENGINES = ("embedded", "fermitools")
+CONTAINERS = ("none", "apptainer")
+_COMPUTING = ("numpy", "scipy", "numba", "llvmlite", "ducc0", "healpy", "astropy", "iminuit")
+_IN_IMAGES = ("SOURCE_DATE_EPOCH",)
+"""of the preserved variables, those that mean the same inside of an image"""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """How the runners are told which programs to use."""
+
+    flags: tuple[str, ...]
+    """for cwltool and Toil alike"""
+    environment: dict[str, str]
+    """of the runner"""
+    identity: str
+    """hash of what sets the results beside tools and inputs"""
+    image: str | None = None
+    """SHA-256 of the SIF"""
+
+
+def choose(container: str, engine: str, directory: Path) -> Programs:
+    """The programs for a run in ``directory``, whose documents are in its ``suite``.
+
+    Raises InputError where the image is missing or not the one that was noted, and for an engine
+    that is not installed.
+    """
+    environment = job_environment()
+    environment["LATSKY_ENGINE"] = engine
+    if container == "apptainer":
+        cache = images.image_cache()
+        chosen = images.image(engine)
+        _, sha256 = images.verify(chosen, cache)
+        environment["CWL_SINGULARITY_CACHE"] = str(cache)
+        overrides = images.override(chosen, directory / "overrides.json", directory / "suite")
+        kept = [name for name in _IN_IMAGES if name in environment]
+        identity = {"image": sha256}
+        flags = ["--singularity", f"--overrides={overrides}"]
+    else:
+        sha256 = None
+        kept = [name for name in (*PRESERVED, "LATSKY_ENGINE") if name in environment]
+        if engine == "fermitools":
+            environment["PATH"] = environment["PATH"].removeprefix(f"{engine_path()}{os.pathsep}")
+            if shutil.which("gtselect", path=environment["PATH"]) is None:
+                raise InputError("no Fermitools on PATH", key="--engine")
+        installed = packages()
+        identity = {
+            "latsky": package_hash(),
+            "engine": engine,
+            "versions": {name: installed.get(name) for name in _COMPUTING},
+            "gtselect": shutil.which("gtselect", path=environment["PATH"]),
+        }
+        flags = ["--no-container"]
+    if "NUMBA_CACHE_DIR" in kept:
+        identity_names = [name for name in kept if name != "NUMBA_CACHE_DIR"]
+    else:
+        identity_names = kept
+    identity["environment"] = {name: environment[name] for name in identity_names}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    flags += [f"--preserve-environment={name}" for name in kept]
+    return Programs(tuple(flags), environment, digest, sha256)

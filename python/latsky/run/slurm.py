@@ -1,0 +1,81 @@
+"""What Slurm knows of a run's jobs, asked with its own commands."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+
+from latsky.errors import InputError
+
+
+@dataclass(frozen=True)
+class SlurmJob:
+    """A job in the queue."""
+
+    id: str
+    state: str
+    name: str
+    comment: str
+
+
+def available() -> bool:
+    """Whether Slurm's commands are here."""
+    return all(shutil.which(name) for name in ("sbatch", "squeue", "scancel", "scontrol"))
+
+
+def ask(*command: str, patience: float = 60.0) -> str:
+    """What a command of Slurm prints; asked again while the controller does not answer.
+
+    Raises InputError after ``patience`` seconds.
+    """
+    end = time.monotonic() + patience
+    while True:
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+            if done.returncode == 0:
+                return done.stdout
+            complaint = done.stderr.strip() or f"exit status {done.returncode}"
+        except subprocess.TimeoutExpired:
+            complaint = "no answer within 30 s"
+        except FileNotFoundError:
+            raise InputError("this program is not on PATH", key=command[0]) from None
+        if time.monotonic() > end:
+            raise InputError(f"Slurm does not answer: {complaint}", key=command[0])
+        time.sleep(1)
+
+
+def jobs(comment: str) -> list[SlurmJob]:
+    """Jobs of this user in the queue that carry ``comment``."""
+    format_ = "%i|%T|%j|%k"
+    lines = ask("squeue", "-h", "-u", getpass.getuser(), "-o", format_).splitlines()
+    found = [SlurmJob(*line.split("|", 3)) for line in lines if line.count("|") >= 3]
+    return [job for job in found if job.comment == comment]
+
+
+def cancel(which: list[SlurmJob]) -> None:
+    """Cancel jobs."""
+    for first in range(0, len(which), 100):
+        ask("scancel", "-Q", *(job.id for job in which[first : first + 100]))
+
+
+def adopt_or_cancel(comment: str, say: object = None) -> tuple[int, int]:
+    """See to the jobs that an earlier attempt left behind; how many were adopted and cancelled.
+
+    Those that wait are cancelled: nothing is lost with them. Those that run are waited for: they
+    keep what they finish, so that it is not done again.
+    """
+    left = jobs(comment)
+    if not left:
+        return 0, 0
+    waiting = [job for job in left if job.state == "PENDING"]
+    if waiting:
+        cancel(waiting)
+    adopted = {job.id for job in left} - {job.id for job in waiting}
+    if callable(say):
+        say(f"an earlier attempt left jobs: {len(waiting)} cancelled, {len(adopted)} waited for")
+    while jobs(comment):
+        time.sleep(1)
+    return len(adopted), len(waiting)

@@ -1,0 +1,29 @@
+"""Runs a workflow as ``latsky run`` does, for tests that kill it: RUN ORDER [SITE]."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from latsky.run import engine
+from latsky.run.container import choose
+from latsky.run.site import Site, read_site
+from latsky.run.toil import run_toil, settle
+
+WORKFLOW = Path(__file__).parent / "standin" / "workflow.cwl"
+
+
+def main(directory: Path, order: Path, site: Site | None) -> int:
+    with engine.locked(directory) as lock:
+        settle(directory, site)
+        engine.set_aside(directory)
+        # the stand-in uses no code of latsky, which may be edited while a test runs
+        programs = replace(choose("none", "embedded", directory), identity="stand-in")
+        status, log, _ = run_toil(WORKFLOW, order, directory, 6, programs, lock, site=site, jobs=2)
+    for line in log.errors:
+        print(line, file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    run, order, *site = sys.argv[1:]
+    sys.exit(main(Path(run), Path(order), read_site(site[0]) if site else None))
