@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from latsky.check.templates import check_templates, read_spectrum_energies, read_template_summary
+from latsky.check.templates import check_templates, read_template_summary
 from latsky.config.analysis import gather_analysis
+from latsky.embedded.template import spectrum_energies
 from latsky.errors import InputError, Problems
 from latsky.fits.core import Column, FitsWriter, Header
 from latsky.fits.hpx import HpxGeometry, write_template
@@ -16,6 +17,9 @@ E0: {log_emin: 2, log_emax: 3, enumbins: 4, zmax: 90, psf_types: {PSF3: {hpx_ord
 E1: {log_emin: 3, log_emax: 5, enumbins: 4, zmax: 105, psf_types: {PSF3: {hpx_order: 4}}}
 """
 ENERGIES = np.geomspace(50, 2e5, 6)
+
+
+WCS = {"CRPIX1": 4.5, "CRPIX2": 2.5, "CRVAL1": 0.0, "CRVAL2": 0.0, "CDELT1": -45.0, "CDELT2": 45.0}
 
 
 def write_ring(path, energies=ENERGIES, nside=4):
@@ -31,6 +35,10 @@ def write_ring(path, energies=ENERGIES, nside=4):
 def write_cube(path, energies=ENERGIES, frame="GLON-CAR", unit=UNIT, planes=None):
     data = np.ones((planes or len(energies), 4, 8), "f4")
     header = Header([("CTYPE1", frame, ""), ("BUNIT", unit, "")])
+    second = {"GLON": "GLAT", "RA--": "DEC-"}.get(frame[:4], "ELAT")
+    header.append("CTYPE2", second + frame[4:])
+    for key, value in WCS.items():
+        header.append(key, value)
     with FitsWriter(path) as file:
         file.primary(header, data)
         if energies is not None:
@@ -112,6 +120,31 @@ def test_energies_not_covered(analysis):
     ]
 
 
+@pytest.mark.parametrize(("value", "words"), [(np.nan, "no finite numbers"), (-1.0, "negative")])
+def test_bad_pixels_where_a_component_needs_them(analysis, value, words):
+    """As the step would: planes that no component reaches are not looked at."""
+    geometry, energies = HpxGeometry(4, False, "GAL"), np.geomspace(1, 1e6, 7)
+    values = np.ones((7, 192), "f4")
+    values[0, 7] = value
+    path = analysis.root / "templates/template_loop_v0.fits"
+    write_template(path, geometry, energies, values)
+    assert analysis("loop: {versions: [v0]}\n") == []
+    values[3, 7] = value
+    write_template(path, geometry, energies, values)
+    (problem,) = analysis("loop: {versions: [v0]}\n")
+    assert problem.startswith("templates/template_loop_v0.fits: plane 3: 1 pixels are")
+    assert words in problem
+
+
+def test_part_of_the_sky(analysis):
+    path = analysis.root / "templates/template_loop_v0.fits"
+    write_cube(path)
+    assert analysis("loop: {versions: [v0]}\n") == []
+    write_cube(path, frame="GLON-TAN")
+    (problem,) = analysis("loop: {versions: [v0]}\n")
+    assert "template_loop_v0.fits: INDXSCHM: covers a part of the sky only" in problem
+
+
 def test_explicit_name_wins(analysis):
     write_healpix(analysis.root / "mine.fits")
     assert analysis("loop: {versions: [v0], Spatial_Filename: mine.fits}\n") == []
@@ -140,7 +173,7 @@ def test_rings_that_cannot_be_added(analysis):
         ({"frame": ""}, "CTYPE1: frame '(none)' is neither galactic"),
         ({"unit": "ph/cm^2/s/sr/GeV"}, "BUNIT: unit 'ph/cm^2/s/sr/GeV': intensity must be in"),
         ({"unit": "ph m-2 s-1 sr-1 MeV-1"}, "intensity must be in"),
-        ({"energies": None, "planes": 3}, "ENERGIES: a map cube needs the HDU ENERGIES"),
+        ({"energies": None, "planes": 3}, "ENERGIES: no energies of the planes"),
         ({"planes": 4}, "ENERGIES: 6 energies, but 4 planes"),
         ({"energies": ENERGIES[::-1]}, "ENERGIES: energies are not positive and rising"),
     ],
@@ -165,24 +198,33 @@ def test_units_accepted(tmp_path, unit):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("100 1e-6\nword 1\n", "iso.txt:2: not an energy"),
-        ("100\n200\n", "iso.txt:1: not an energy"),
-        ("100 1e-6\n", "iso.txt: fewer than two energies"),
-        ("100 1e-6\n90 1e-7\n", "energies that do not rise"),
-        ("100 -1\n200 1\n", "iso.txt:1: not an energy"),
+        ("100 1e-6\nword 1\n", "iso.txt: line 2: not two numbers"),
+        ("100\n200\n", "iso.txt: line 1: not two numbers"),
+        ("100 1e-6\n", "iso.txt: energy: fewer than two energies"),
+        ("100 1e-6\n90 1e-7\n", "energies that are not positive and rising"),
+        ("100 -1\n200 1\n", "intensity: intensities are negative"),
     ],
 )
 def test_spectrum_refused(tmp_path, text, message):
     path = tmp_path / "iso.txt"
     path.write_text(text)
     with pytest.raises(InputError) as caught:
-        read_spectrum_energies(path)
+        spectrum_energies(path)
     assert message in str(caught.value)
 
 
 def test_map_without_energies(tmp_path):
     with FitsWriter(tmp_path / "t.fits") as file:
-        file.primary(Header([("CTYPE1", "RA---TAN", "")]), np.ones((4, 4), "f4"))
+        file.primary(
+            Header(
+                [
+                    ("CTYPE1", "RA---TAN", ""),
+                    ("CTYPE2", "DEC--TAN", ""),
+                    *((k, v, "") for k, v in WCS.items()),
+                ]
+            ),
+            np.ones((4, 4), "f4"),
+        )
     assert read_template_summary(tmp_path / "t.fits", "SpatialMap").energies is None
 
 
@@ -195,6 +237,6 @@ def test_templates_of_the_week(reference):
     assert read_template_summary(folder / "galactic_toy_car.fits.gz", "MapCubeSource").energies[
         [0, -1]
     ] == pytest.approx(found.energies[[0, -1]])
-    assert read_spectrum_energies(folder / "spectral_iso_week.txt")[0] == 20
-    official = read_spectrum_energies(reference / "real/iso_P8R3_SOURCE_V3_v1.txt")
+    assert spectrum_energies(folder / "spectral_iso_week.txt")[0] == 20
+    official = spectrum_energies(reference / "real/iso_P8R3_SOURCE_V3_v1.txt")
     assert official[0] == pytest.approx(33.68, abs=0.01)

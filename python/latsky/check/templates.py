@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,11 +15,11 @@ from latsky.config.binning import BinningComponent
 from latsky.config.library import DiffuseSource
 from latsky.config.rings import MergedRing
 from latsky.errors import InputError, Problems
-from latsky.fits.core import FitsFile
 from latsky.plan import Cut
 
-ENERGY_TOLERANCE = 1e-5
-"""relative; energies of templates are often single precision"""
+if TYPE_CHECKING:
+    from latsky.embedded.template import Template
+
 GRID_TOLERANCE = 1e-4
 """relative difference of energies below which two maps have one grid"""
 
@@ -29,6 +30,8 @@ class TemplateSummary:
 
     energies: np.ndarray | None
     geometry: str
+    template: Template | None = None
+    """None for an isotropic spectrum"""
 
 
 def check_templates(
@@ -63,8 +66,15 @@ def check_templates(
             else:
                 path = analysis.directories.resolve(name)
                 found = summary(path, source.model_type, source.origin, source.key)
-            if found is not None and found.energies is not None:
+            if found is None:
+                continue
+            if found.energies is not None:
                 problems.found.extend(_uncovered(source, path, found.energies, components))
+            if found.template is not None and not source.merged_ring:
+                low = min(component.emin for component in components)
+                high = max(component.emax for component in components)
+                template = found.template
+                problems.collect(partial(template.check_pixels, low, high))
     return problems.found, []
 
 
@@ -82,12 +92,13 @@ def _users(
 def _uncovered(
     source: DiffuseSource, path: Path, energies: np.ndarray, components: list[BinningComponent]
 ) -> list[InputError]:
+    from latsky.embedded.template import covers
+
     first, last = float(energies[0]), float(energies[-1])
     short = [
         component
         for component in components
-        if first > component.emin * (1 + ENERGY_TOLERANCE)
-        or last < component.emax * (1 - ENERGY_TOLERANCE)
+        if not covers(energies, component.emin, component.emax)
     ]
     if not short:
         return []
@@ -143,100 +154,14 @@ def _same_energies(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def read_template_summary(path: Path, kind: str) -> TemplateSummary:
-    """Energies and geometry of a template; ``kind`` is a model type. Raises InputError."""
+    """Energies and grid of a template; ``kind`` is a model type.
+
+    Raises InputError for what the step that makes source maps would refuse.
+    """
+    from latsky.embedded.template import open_template, spectrum_energies
+
     if kind == "IsoSource":
-        return TemplateSummary(read_spectrum_energies(path), "isotropic")
-    with FitsFile(path) as file:
-        headers = file.headers
-        image = headers[0]
-        axes = int(image.get("NAXIS", 0))
-    if axes in (2, 3):
-        return _image_summary(path, kind, axes)
-    from latsky.fits.hpx import open_energy_cube, open_hpx
-
-    opened = open_hpx(path) if kind == "SpatialMap" else open_energy_cube(path)
-    for column in opened.columns:
-        _check_unit(path, column.name, column.unit)
-    geometry = opened.geometry
-    order = "NESTED" if geometry.nested else "RING"
-    text = f"HEALPix nside {geometry.nside} {order} {geometry.coordsys}"
-    return TemplateSummary(None if kind == "SpatialMap" else opened.energies, text)
-
-
-def _image_summary(path: Path, kind: str, axes: int) -> TemplateSummary:
-    with FitsFile(path) as file:
-        header = file.header(0)
-        energies = None
-        if "ENERGIES" in file:
-            table = file.table("ENERGIES")
-            energies = np.asarray(table[table.names[0]], "f8").reshape(-1)
-    frame = str(header.get("CTYPE1", "")).strip().upper()
-    if not frame.startswith(("GLON", "RA--")):
-        raise InputError(
-            f"frame {frame or '(none)'!r} is neither galactic (GLON) nor equatorial (RA)",
-            file=path,
-            key="CTYPE1",
-        )
-    _check_unit(path, "BUNIT", str(header.get("BUNIT", "") or ""))
-    if kind == "MapCubeSource":
-        planes = int(header.get("NAXIS3", 1)) if axes == 3 else 1
-        if energies is None:
-            raise InputError("a map cube needs the HDU ENERGIES", file=path, key="ENERGIES")
-        if len(energies) != planes:
-            raise InputError(
-                f"{len(energies)} energies, but {planes} planes", file=path, key="ENERGIES"
-            )
-        _check_rising(path, energies)
-    else:
-        energies = None
-    size = "×".join(str(header.get(f"NAXIS{n}")) for n in (1, 2))
-    return TemplateSummary(energies, f"image {size} {frame}")
-
-
-def _check_unit(path: Path, key: str, unit: str) -> None:
-    """Refuse a unit that is not photons per area (cm²), time (s), solid angle and energy (MeV).
-
-    No unit, and energies left out (single maps), are accepted.
-    """
-    words = unit.strip().lower()
-    if not words:
-        return
-    wrong = re.search(r"\b(gev|kev|tev|erg|deg|m-2|m\^-2|m\*\*-2)\b", words) or re.search(
-        r"/\s*(m\^?2|gev|kev|tev|deg)", words
-    )
-    if wrong:
-        raise InputError(
-            f"unit {unit!r}: intensity must be in ph cm-2 s-1 sr-1 MeV-1", file=path, key=key
-        )
-
-
-def _check_rising(path: Path, energies: np.ndarray) -> None:
-    if len(energies) == 0 or np.any(energies <= 0) or np.any(np.diff(energies) <= 0):
-        raise InputError("energies are not positive and rising", file=path, key="ENERGIES")
-
-
-def read_spectrum_energies(path: Path) -> np.ndarray:
-    """Energies (MeV) of an isotropic spectrum: text with energy, intensity and perhaps an error.
-
-    Raises InputError when a line does not hold numbers, or energies do not rise.
-    """
-    energies = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError:
-        raise InputError("not a text file", file=path) from None
-    for number, line in enumerate(lines, 1):
-        words = line.replace(",", " ").split()
-        if not words or words[0].startswith("#"):
-            continue
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            values = []
-        if len(values) < 2 or values[0] <= 0 or values[1] < 0:
-            raise InputError("not an energy (MeV) with an intensity", file=f"{path}:{number}")
-        energies.append(values[0])
-    found = np.array(energies)
-    if len(found) < 2 or np.any(np.diff(found) <= 0):
-        raise InputError("fewer than two energies, or energies that do not rise", file=path)
-    return found
+        return TemplateSummary(spectrum_energies(path), "isotropic")
+    template = open_template(path, "map" if kind == "SpatialMap" else "cube")
+    template.check_sky()
+    return TemplateSummary(template.energies, template.grid, template)

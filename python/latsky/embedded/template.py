@@ -8,6 +8,7 @@ bilinearly. Only the few planes in use are held in memory.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,19 +76,39 @@ class Template:
     energies: np.ndarray | None
     whole_sky: bool
     planes: PlaneReader
+    grid: str
+    """the pixels, in words: templates of one grid have the same"""
 
     def check_energies(self, wanted: np.ndarray) -> None:
         """Raise InputError unless the cube covers all ``wanted`` energies (MeV)."""
         if self.energies is None or len(wanted) == 0:
             return
-        low, high = self.energies[0], self.energies[-1]
-        if wanted[0] < low * (1 - ROUNDING) or wanted[-1] > high * (1 + ROUNDING):
+        if not covers(self.energies, wanted[0], wanted[-1]):
+            low, high = self.energies[0], self.energies[-1]
             raise InputError(
                 f"the template has energies from {low:.6g} to {high:.6g} MeV, but planes from "
                 f"{wanted[0]:.6g} to {wanted[-1]:.6g} MeV are needed (it is not extrapolated)",
                 file=self.path,
                 key="ENERGIES",
             )
+
+    def check_sky(self) -> None:
+        """Raise InputError for a cube that covers a part of the sky only."""
+        if self.energies is not None and not self.whole_sky:
+            raise InputError(
+                "covers a part of the sky only; give a single map with --kind map",
+                file=self.path,
+                key="INDXSCHM",
+            )
+
+    def check_pixels(self, low: float, high: float) -> None:
+        """Raise InputError for a bad pixel in a plane that energies ``low`` to ``high`` need."""
+        first, stop = 0, self.planes.n_planes
+        if self.energies is not None:
+            first = max(0, int(np.searchsorted(self.energies, low, "right")) - 1)
+            stop = min(stop, int(np.searchsorted(self.energies, high, "left")) + 1)
+        for number in range(first, stop):
+            self._checked(self.planes.get(number, number + 1)[0], number)
 
     def intensity(self, energy: float) -> np.ndarray:
         """The plane at ``energy`` MeV on the template's own pixels, float64.
@@ -141,6 +162,10 @@ class HealpixTemplate(Template):
             raise InputError(f"{self.nside} is no power of two", file=self.path, key="NSIDE")
         self.whole_sky = table.index is None
         nested = table.geometry.nested
+        order = "NESTED" if nested else "RING"
+        self.grid = f"HEALPix nside {self.nside} {order} {self.frame}"
+        for column in table.columns:
+            check_unit(column.unit, self.path, column.name)
 
         def read(first: int, stop: int) -> np.ndarray:
             planes = table.read(first, stop, dtype="f4")
@@ -164,15 +189,20 @@ class WcsTemplate(Template):
         self.path, self.energies = path, energies
         columns, rows = int(header["NAXIS1"]), int(header["NAXIS2"])
         count = int(header["NAXIS3"]) if int(header["NAXIS"]) > 2 else 1
+        for key in ("CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CDELT1", "CDELT2"):
+            if header.get(key) is None:
+                raise InputError("the image has no such keyword", file=path, key=key)
+        check_unit(str(header.get("BUNIT", "") or ""), path, "BUNIT")
         kind = str(header.get("CTYPE1", "")).strip().upper()
         self.frame = _wcs_frame(header, path)
+        self.grid = f"image {columns}×{rows} {kind}"
         self._header, self._kind = header, kind[-3:]
         steps = [abs(float(header[f"CDELT{axis}"])) for axis in (1, 2)]
         self.nside = _nside_of(min(steps))
         around = 360.0 / steps[0]
         closed = self._kind == "CAR" and columns >= round(around) and not around % 1
         self._period = round(around) if closed else 0
-        self._to_pixel = _car(header) if self._kind == "CAR" else _any_wcs(header)
+        self._to_pixel = (_car if self._kind == "CAR" else _any_wcs)(header, path)
         top = self._to_pixel(np.array([0.0, 0.0]), np.array([-90.0, 90.0]))[1]
         self.whole_sky = closed and bool(np.all((top >= -1.001) & (top <= rows + 0.001)))
         # rows that stop short of a pole by less than a pixel continue to it
@@ -201,6 +231,55 @@ class WcsTemplate(Template):
         )
 
 
+def covers(energies: np.ndarray, low: float, high: float) -> bool:
+    """Whether rising ``energies`` reach from ``low`` to ``high``, but for rounding."""
+    return bool(energies[0] <= low * (1 + ROUNDING) and energies[-1] >= high * (1 - ROUNDING))
+
+
+def check_unit(unit: str, path: Path, key: str) -> None:
+    """Refuse a unit that is not photons per area (cm²), time (s), solid angle and energy (MeV).
+
+    No unit, and energies left out (single maps), are accepted. Raises InputError.
+    """
+    words = (unit or "").strip().lower()
+    wrong = re.search(r"\b(gev|kev|tev|erg|deg|m-2|m\^-2|m\*\*-2)\b", words) or re.search(
+        r"/\s*(m\^?2|gev|kev|tev|deg)", words
+    )
+    if wrong:
+        raise InputError(
+            f"unit {unit!r}: intensity must be in ph cm-2 s-1 sr-1 MeV-1", file=path, key=key
+        )
+
+
+def spectrum_energies(path: Path) -> np.ndarray:
+    """Energies (MeV) of an isotropic component's spectrum: text with energy and intensity.
+
+    Raises InputError when a line holds no numbers, or they cannot be a spectrum.
+    """
+    from latsky.fits.source_model import read_spectrum_table
+
+    energies, values = read_spectrum_table(path)
+    if len(energies) < 2 or energies[0] <= 0 or np.any(np.diff(energies) <= 0):
+        raise InputError(
+            "fewer than two energies, or energies that are not positive and rising", path, "energy"
+        )
+    if np.any(values < 0) or not np.all(np.isfinite(values)):
+        raise InputError("intensities are negative or no numbers", file=path, key="intensity")
+    return energies
+
+
+def check_spectrum(path: Path, wanted: np.ndarray) -> None:
+    """Raise InputError unless a spectrum's table covers all ``wanted`` energies (MeV)."""
+    energies = spectrum_energies(path)
+    if not covers(energies, wanted[0], wanted[-1]):
+        raise InputError(
+            f"the spectrum has {energies[0]:.6g} to {energies[-1]:.6g} MeV, but planes from "
+            f"{wanted[0]:.6g} to {wanted[-1]:.6g} MeV are needed (it is not extrapolated)",
+            file=path,
+            key="energy",
+        )
+
+
 def _nside_of(pixel: float) -> int:
     """The smallest power of two whose pixels are not larger than ``pixel`` degrees."""
     nside = np.sqrt(4 * np.pi / 12) / np.radians(pixel)
@@ -214,16 +293,20 @@ def _wcs_frame(header: Header, path: Path) -> str:
         return "GAL"
     if kind.startswith("RA"):
         return "CEL"
-    raise InputError(f"{kind!r} is neither GLON nor RA", file=path, key="CTYPE1")
+    raise InputError(
+        f"frame {kind or '(none)'!r} is neither galactic (GLON) nor equatorial (RA)",
+        file=path,
+        key="CTYPE1",
+    )
 
 
-def _car(header: Header) -> Callable:
+def _car(header: Header, path: Path) -> Callable:
     """Plate carrée with its reference point on the equator: linear in both coordinates."""
     x0, y0 = float(header["CRPIX1"]) - 1, float(header["CRPIX2"]) - 1
     lon0, lat0 = float(header["CRVAL1"]), float(header["CRVAL2"])
     dx, dy = float(header["CDELT1"]), float(header["CDELT2"])
     if lat0 != 0.0:
-        return _any_wcs(header)
+        return _any_wcs(header, path)
 
     def to_pixel(longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         offset = (longitude - lon0 + 180.0) % 360.0 - 180.0
@@ -232,15 +315,19 @@ def _car(header: Header) -> Callable:
     return to_pixel
 
 
-def _any_wcs(header: Header) -> Callable:
+def _any_wcs(header: Header, path: Path) -> Callable:
     from astropy.io import fits
-    from astropy.wcs import WCS
+    from astropy.wcs import WCS, WcsError
 
     cards = fits.Header()
     for key, value, _ in header.cards:
         if key and key not in ("HISTORY", "COMMENT") and value is not None:
             cards[key] = value
-    wcs = WCS(cards, naxis=2)
+    try:
+        wcs = WCS(cards, naxis=2)
+    except WcsError as error:
+        text = " ".join(str(error).split())
+        raise InputError(f"no usable coordinates: {text}", file=path, key="CTYPE1") from None
 
     def to_pixel(longitude: np.ndarray, latitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return tuple(wcs.wcs_world2pix(longitude, latitude, 0))

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from latsky.config.selections import event_type_mask, partition_of
 from latsky.errors import InputError
 from latsky.fits import dss
@@ -119,7 +117,7 @@ def make_embedded(request: Request) -> int:
 
     prepare()
     from latsky.embedded.diffuse import DiffuseMaps, Exposure, PsfSource
-    from latsky.embedded.template import open_template
+    from latsky.embedded.template import check_spectrum, open_template
     from latsky.fits.core import FitsWriter
     from latsky.fits.hpx import open_energy_cube, open_hpx, write_energies
     from latsky.fits.irfs import load_response
@@ -143,12 +141,7 @@ def make_embedded(request: Request) -> int:
         assert shape.template is not None
         template = open_template(shape.template, shape.kind)
         template.check_energies(energies)
-        if template.energies is not None and not template.whole_sky:
-            raise InputError(
-                "covers a part of the sky only; give a single map with --kind map",
-                shape.template,
-                "INDXSCHM",
-            )
+        template.check_sky()
     mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
     if template is not None and not request.no_psf:
         livetime = read_livetime_cube(request.livetime_cube)
@@ -175,25 +168,6 @@ def irf_version(irfs: str, mask: int | None) -> dss.Version:
     """The cut that names the response functions and their partition of event types."""
     partition = partition_of(mask or 3)
     return dss.Version("IRF_VERSION", irfs if partition == "FB" else f"{irfs} ({partition})")
-
-
-def check_spectrum(path: Path, energies: np.ndarray) -> None:
-    """Raise InputError unless a spectrum's table covers all ``energies`` (MeV)."""
-    from latsky.fits.source_model import read_spectrum_table
-
-    table, _ = read_spectrum_table(path)
-    if (
-        len(table) < 2
-        or table.min() > energies[0] * 1.00001
-        or table.max() < energies[-1] / 1.00001
-    ):
-        span = f"{table.min():.6g} to {table.max():.6g}" if len(table) else "no"
-        raise InputError(
-            f"the spectrum has {span} MeV, but planes from {energies[0]:.6g} to "
-            f"{energies[-1]:.6g} MeV are needed (it is not extrapolated)",
-            file=path,
-            key="energy",
-        )
 
 
 def event_type(text: str) -> int:
