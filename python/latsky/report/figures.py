@@ -17,11 +17,14 @@ from latsky.fit.results import ComponentResult, ParameterResult, Results
 from latsky.fits.hpx import HpxGeometry
 from latsky.report.product import SkyPlane
 from latsky.report.projection import View
+from latsky.report.skyplot import COLOURS as COLOUR_MAPS
 from latsky.report.skyplot import Style, plot
 
 # Okabe and Ito's colours, which people with colour-deficient sight tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 SIGMAS_SHOWN = 5.0
+MAP_SIZE, MAP_PIXELS = 0.55, 800
+"""of maps: readable three in a row and on a phone"""
 _STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -44,13 +47,16 @@ def sky_plane(
     return SkyPlane("counts", lookup, values, geometry.coordsys, title, subtitle, unit)
 
 
-def sky_map(plane: SkyPlane, style: Style, path: Path, colours: int = 96) -> bytes:
-    """Draw a whole-sky map into a PNG; its bytes with a palette, which is a third of the size."""
+def sky_map(plane: SkyPlane, style: Style, path: Path) -> bytes:
+    """Draw a whole-sky map into a PNG; its bytes, with the palette of its colours."""
     from PIL import Image
 
     plot(plane, path, View(), style)
     with Image.open(path) as image:
-        small = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        colours = np.asarray(image.convert("RGB"))
+    palette = _palette(style.colours or COLOUR_MAPS.get(plane.kind, "inferno"))
+    small = Image.fromarray(_nearest(colours, palette), "P")
+    small.putpalette(palette.ravel().tolist())
     stream = io.BytesIO()
     small.save(stream, "PNG", optimize=True)
     temporary = path.with_name(f".{path.name}.part")
@@ -59,18 +65,49 @@ def sky_map(plane: SkyPlane, style: Style, path: Path, colours: int = 96) -> byt
     return stream.getvalue()
 
 
+def _palette(name: str) -> np.ndarray:
+    """A colour map in 192 steps and 64 greys, (256, 3) of 0 to 255.
+
+    A palette chosen from the picture would lose the ends of the colour map.
+    """
+    from matplotlib import colormaps
+
+    colours = colormaps[name](np.linspace(0, 1, 192))[:, :3]
+    greys = np.repeat(np.linspace(0, 1, 64)[:, None], 3, axis=1)
+    return (np.concatenate([colours, greys]) * 255).round().astype("u1")
+
+
+def _nearest(colours: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Number of the nearest colour of a palette for every pixel (rows, columns, 3)."""
+    wide = colours.astype("u4")
+    codes, where = np.unique(
+        wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2], return_inverse=True
+    )
+    distinct = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=1).astype("f4")
+    # |a - b|² = |a|² - 2 a·b + |b|², and |a|² is the same for all b
+    table = palette.astype("f4")
+    best = ((table**2).sum(axis=1) - 2 * distinct @ table.T).argmin(axis=1)
+    return best[where].reshape(colours.shape[:2]).astype("u1")
+
+
 def counts_style(*maps: np.ndarray) -> Style:
     """One scale for counts and model: from the model's least value to the greatest of both."""
     positive = [values[values > 0] for values in maps]
     high = max((float(values.max()) for values in positive if values.size), default=1.0)
     model = positive[-1]
     low = float(np.quantile(model, 0.001)) if model.size else 0.1
-    return Style(scale="log", minimum=max(min(low, high / 3), high * 1e-5), maximum=high)
+    low = max(min(low, high / 3), high * 1e-5)
+    return Style("log", low, high, size=MAP_SIZE, pixels=MAP_PIXELS)
 
 
 def residual_style() -> Style:
     """The scale of residuals in standard deviations."""
-    return Style("lin", -SIGMAS_SHOWN, SIGMAS_SHOWN, "RdBu_r")
+    return Style("lin", -SIGMAS_SHOWN, SIGMAS_SHOWN, "RdBu_r", size=MAP_SIZE, pixels=MAP_PIXELS)
+
+
+def plain_style(scale: str) -> Style:
+    """A scale from the data."""
+    return Style(scale, size=MAP_SIZE, pixels=MAP_PIXELS)
 
 
 def source_group(name: str) -> str:
@@ -96,7 +133,7 @@ def spectra(results: Results) -> str:
     figure, (top, low) = _figure(8.2, 6.0, 2, sharex=True, ratios=(3, 1))
     top.set_xscale("log")
     top.set_yscale("log")
-    least = np.inf
+    least, reach = np.inf, 0.1
     for edges, observed, predicted, parts in bands:
         width = np.log(edges[1:] / edges[:-1])
         centre = np.sqrt(edges[1:] * edges[:-1])
@@ -112,21 +149,26 @@ def spectra(results: Results) -> str:
             linewidth=1,
             zorder=5,
         )
-        top.stairs(predicted / width, edges, color="black", linewidth=1.4)
+        top.stairs(predicted / width, edges, color="black", linewidth=1.4, baseline=None)
         least = min(least, float((np.maximum(observed, 1.0) / width)[seen].min(initial=np.inf)))
         drawn = {name: parts.get(name) for name in shown}
         rest = sum((v for name, v in parts.items() if name not in shown), np.zeros(len(width)))
         for number, name in enumerate(shown):
             if drawn[name] is not None:
-                top.stairs(drawn[name] / width, edges, color=COLOURS[number], linewidth=1.3)
+                top.stairs(
+                    drawn[name] / width, edges, color=COLOURS[number], linewidth=1.3, baseline=None
+                )
         if len(totals) > len(shown):
-            top.stairs(rest / width, edges, color="0.55", linewidth=1.3, linestyle="--")
+            top.stairs(
+                rest / width, edges, color="0.55", linewidth=1.3, linestyle="--", baseline=None
+            )
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(predicted > 0, observed / predicted - 1, np.nan)
             spread = np.where(predicted > 0, np.sqrt(predicted) / predicted, np.nan)
+        reach = min(0.5, max([reach, *(1.5 * np.abs(ratio[spread < 0.3]))]))
         low.errorbar(centre, ratio, spread, fmt="o", color="black", markersize=3.5, linewidth=1)
     low.axhline(0, color="0.5", linewidth=0.8)
-    low.set_ylim(-0.5, 0.5)
+    low.set_ylim(-reach, reach)
     low.set_ylabel("data / model − 1")
     low.set_xlabel("energy (MeV)")
     top.set_ylabel("counts per unit of ln E")

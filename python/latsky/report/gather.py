@@ -88,7 +88,8 @@ def gather(root: Path) -> RunReport:
     """Collect a run. Raises InputError when the directory holds nothing of a run."""
     if not root.is_dir():
         raise InputError("no such directory", root)
-    components = [c for path in _files(root / "counts_cubes", "ccube_*") if (c := _component(path))]
+    found = [_component(path) for path in _files(root / "counts_cubes", "ccube_*")]
+    components = sorted((c for c in found if c), key=lambda c: (c.edges[0], c.key))
     models, unfitted = _models(root)
     if not components and not models:
         raise InputError("neither counts cubes nor fitted models below it", root)

@@ -175,10 +175,37 @@ def number(value: float | None, digits: int = 4) -> str:
     if float(value).is_integer() and abs(value) < 1e9:
         return f"{int(value):,}".replace(",", "\u202f")
     if 1e-3 <= abs(value) < 1e6:
-        return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+        text = f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+        return minus(text)
     mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
-    powers = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa} × 10{powers}"
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    power = f"10{_superscript(int(exponent))}"
+    return power if mantissa == "1" else f"{minus(mantissa)} × {power}"
+
+
+def minus(text: str) -> str:
+    """Hyphens of numbers as minus signs."""
+    return text.replace("-", "−")
+
+
+def _superscript(value: int) -> str:
+    return str(value).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def measured(value: float, error: float) -> tuple[str, str]:
+    """A value and its error with two digits of the error, in one power of ten."""
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return number(value), number(error)
+    top = math.floor(math.log10(max(abs(value), error)))
+    shift = 0 if -3 <= top < 5 else top
+    digits = max(0, 1 + shift - math.floor(math.log10(error)))
+    suffix = f" × 10{_superscript(shift)}" if shift else ""
+    scale = 10.0**-shift
+    return (
+        minus(f"{value * scale:.{digits}f}") + suffix,
+        f"{error * scale:.{digits}f}" + suffix,
+    )
 
 
 def energy(value: float) -> str:
@@ -195,8 +222,9 @@ def component_view(component: Component, made: Figures) -> dict[str, Any]:
         made.sky(
             f"counts_{component.key}",
             open_plane(component.counts_cube),
-            Style(),
+            figures.plain_style("log"),
             f"Sky map of the counts of {component.key}",
+            f"{component.key}: counts",
         )
     ]
     if component.exposure_cube is not None:
@@ -204,8 +232,9 @@ def component_view(component: Component, made: Figures) -> dict[str, Any]:
             made.sky(
                 f"exposure_{component.key}",
                 open_plane(component.exposure_cube, plane=str(component.plane)),
-                Style(scale="lin"),
+                figures.plain_style("lin"),
                 f"Sky map of the exposure of {component.key}",
+                f"{component.key}: exposure",
             )
         )
     return {
@@ -237,12 +266,12 @@ def model_view(model: FittedModel, made: Figures) -> dict[str, Any]:
     view: dict[str, Any] = {
         "key": key,
         "converged": results.converged,
-        "log_likelihood": f"{results.log_likelihood:.3f}",
+        "log_likelihood": minus(f"{results.log_likelihood:.3f}"),
         "free": len(results.parameters),
         "limits": sum(p.at_limit for p in results.parameters),
         "facts": [
-            ("ln L at the start", f"{results.log_likelihood_start:.3f}"),
-            ("ln L of the fit", f"{results.log_likelihood:.3f}"),
+            ("ln L at the start", minus(f"{results.log_likelihood_start:.3f}")),
+            ("ln L of the fit", minus(f"{results.log_likelihood:.3f}")),
             ("distance to the maximum", number(results.edm, 2)),
             ("free parameters", str(len(results.parameters))),
             ("observed counts", number(observed)),
@@ -300,11 +329,12 @@ def _parameter(p: ParameterResult) -> dict[str, Any]:
     low, high = (None if limit is None else limit * scale for limit in (p.min, p.max))
     if low is not None and high is not None and low > high:
         low, high = high, low
+    value, error = measured(p.value * scale, abs(p.error * scale))
     return {
         "source": p.source,
         "name": p.name,
-        "value": number(p.value * scale),
-        "error": number(abs(p.error * scale), 2),
+        "value": value,
+        "error": error,
         "start": number(p.start * scale),
         "limits": f"{number(low)} to {number(high)}",
         "at_limit": p.at_limit,
@@ -318,7 +348,7 @@ def _strongest(names: Sequence[str], matrix: np.ndarray) -> list[tuple[str, str,
     values = matrix[rows, columns]
     order = np.argsort(-np.abs(values), kind="stable")[:MOST_CORRELATIONS]
     return [
-        (names[rows[at]], names[columns[at]], f"{values[at]:+.2f}")
+        (names[rows[at]], names[columns[at]], minus(f"{values[at]:+.2f}"))
         for at in order
         if abs(values[at]) >= STRONG
     ]
@@ -349,8 +379,8 @@ def _sky_maps(key: str, name: str, sources: Path, cube: Path, made: Figures) -> 
     captions = {
         "counts": f"{counts.sum():.0f} counts",
         "model": f"{model.sum():.1f} counts",
-        "residual": f"smoothed with σ = {sigma:.2g}°; {residual.min():+.1f} to "
-        f"{residual.max():+.1f} σ, rms {rms:.2f}",
+        "residual": f"smoothed with σ = {sigma:.2g}°; "
+        + minus(f"{residual.min():+.1f} to {residual.max():+.1f} σ, rms {rms:.2f}"),
     }
     return [
         made.sky(
@@ -386,8 +416,8 @@ def comparison(models: Sequence[FittedModel]) -> list[dict[str, str]]:
     return [
         {
             "key": m.results.model,
-            "log_likelihood": f"{m.results.log_likelihood:.3f}",
-            "delta": f"{m.results.log_likelihood - best:+.3f}",
+            "log_likelihood": minus(f"{m.results.log_likelihood:.3f}"),
+            "delta": minus(f"{m.results.log_likelihood - best:+.3f}"),
             "free": str(len(m.results.parameters)),
             "aic": f"{aic[m.results.model] - min(aic.values()):.2f}",
             "npred": f"{sum(sum(c.predicted) for c in m.results.components):.1f}",

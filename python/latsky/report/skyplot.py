@@ -29,6 +29,8 @@ class Style:
     title: str | None = None
     pixels: int = 1400
     """picture elements across the map"""
+    size: float = 1.0
+    """of the map, letters not included: smaller pictures have relatively larger letters"""
 
 
 def limits(values: np.ndarray, style: Style) -> tuple[float, float]:
@@ -105,7 +107,7 @@ def plot(sky: SkyPlane, output: Path, view: View, style: Style) -> None:
     half_x, half_y = view.extent
     whole = view.projection in ("mollweide", "hammer")
     with rc_context({"font.family": "DejaVu Sans", "font.size": 10, "savefig.dpi": "figure"}):
-        figure, axes, bar, top = _layout(Figure, view, half_y / half_x)
+        figure, axes, bar, top = _layout(Figure, view, half_y / half_x, style.size)
         FigureCanvasAgg(figure)
         image = axes.imshow(
             picture,
@@ -137,12 +139,15 @@ def plot(sky: SkyPlane, output: Path, view: View, style: Style) -> None:
         _save(figure, output)
 
 
-def _layout(figure_class: Any, view: View, ratio: float) -> tuple[Any, Any, Any, float]:
+def _layout(
+    figure_class: Any, view: View, ratio: float, size: float
+) -> tuple[Any, Any, Any, float]:
     """Figure, axes of the map, axes of the colour bar, and the height in inches."""
     wide, map_wide, left, below = {
         "zoom": (8.0, 6.4, 0.96, 1.3),
         "cartesian": (10.5, 9.2, 0.85, 1.3),
     }.get(view.projection, (10.5, 9.45, 0.525, 1.0))
+    wide, map_wide = wide - (1 - size) * map_wide, size * map_wide
     map_high = map_wide * ratio
     high = map_high + below + 0.85
     figure = figure_class(figsize=(wide, high), dpi=150, facecolor="white")
