@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latsky.config import catalog_parts, library, rings
+from latsky.config import catalog_parts, library, models, rings, spectral_library
 from latsky.config.analysis import AnalysisFile
 from latsky.config.binning import ComponentSettings
 from latsky.config.dataset import DatasetFile
@@ -21,6 +21,11 @@ SECTIONS = (
     rings.RingsFile,
     catalog_parts.CatalogFile,
     catalog_parts.CatalogRule,
+    models.ModelFile,
+    models.ModelSource,
+    spectral_library.SpectralEntry,
+    spectral_library.ParameterSettings,
+    spectral_library.ParameterOverride,
 )
 
 
@@ -51,3 +56,12 @@ def test_defaults(section):
             assert given.strip("`") == str(field.default), name
         else:
             assert given not in ("required", ""), name
+
+
+def test_spectral_models():
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    for name, model in spectral_library.SHIPPED.items():
+        row = next(
+            line for line in page.splitlines() if line.startswith("|") and f"`{name}`" in line
+        )
+        assert model.form is None or model.form.kind in row
