@@ -123,6 +123,23 @@ def test_the_undefined_pixel_of_gtsrcmaps_is_pixel_0(reference):
         assert read[plane, 0] / read[plane, :4].sum() == pytest.approx(share, rel=0.01)
 
 
+def test_a_source_in_a_pixel_without_livetime_keeps_its_counts(reference):
+    # the livetime cube of the week is that of a stricter zenith cut than the exposure's
+    maps = make_maps(reference, "E1_PSF23", 48)
+    ra, dec = 156.9, 63.3
+    assert (maps.exposure.at(ra, dec) > 0).all()
+    cube = maps.livetime
+    turn = rotation("CEL", cube.geometry.coordsys)
+    direction = unit_vectors(np.array(ra), np.array(dec))
+    direction = direction if turn is None else turn @ direction
+    pixel = int(cube.geometry.base.vec2pix(direction[None])[0])
+    area = sum(
+        k.aeff.value(maps.energies, cube.bins.cos_centers) for k in maps.response.event_types
+    )
+    assert not (area @ cube.livetime[pixel].astype("f8")).any()
+    assert maps.shape_map(Shape(), ra, dec).values.sum(axis=1) == pytest.approx(1, abs=2e-3)
+
+
 def mean_psf(maps, plane, ra, dec, separation):
     """The mean PSF by its definition, without the tables of the engine."""
     cube, energy = maps.livetime, maps.energies[plane : plane + 1]

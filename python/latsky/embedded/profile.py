@@ -106,15 +106,30 @@ class PsfBasis:
     """likewise for a second of livetime × livetime fraction"""
 
     def profile(self, cube: LivetimeCube, pixel: int) -> Profile:
-        """Mean PSF of a direction in ``pixel`` of the livetime cube."""
-        weights = np.einsum("b,pbf->pf", cube.livetime[pixel].astype("f8"), self.by_livetime)
-        if cube.weighted is not None:
-            weighted = cube.weighted[pixel].astype("f8")
-            weights += np.einsum("b,pbf->pf", weighted, self.by_weighted)
+        """Mean PSF of a direction in ``pixel`` of the livetime cube.
+
+        Where the pixel has no exposure it is the mean over the sky: exposure cubes have other
+        pixels and are interpolated, and what they have there must not be lost.
+        """
+        weights = self._weights(cube, pixel)
+        dark = weights.sum(axis=1) <= 0
+        if dark.any():
+            weights[dark] = self._weights(cube, None)[dark]
         exposure = weights.sum(axis=1, keepdims=True)
         weights = np.divide(weights, exposure, out=np.zeros_like(weights), where=exposure > 0)
         # not BLAS, whose order of summation may depend on the number of threads
         return make_profile(np.einsum("pf,pfk->pk", weights, self.basis))
+
+    def _weights(self, cube: LivetimeCube, pixel: int | None) -> np.ndarray:
+        """cm² s of each function, (planes, functions), in a pixel or (None) in the sky's mean."""
+
+        def seconds(livetime: np.ndarray) -> np.ndarray:
+            return livetime.mean(axis=0, dtype="f8") if pixel is None else livetime[pixel]
+
+        weights = np.einsum("b,pbf->pf", seconds(cube.livetime).astype("f8"), self.by_livetime)
+        if cube.weighted is not None:
+            weights += np.einsum("b,pbf->pf", seconds(cube.weighted).astype("f8"), self.by_weighted)
+        return weights
 
 
 def psf_basis(response: Response, cube: LivetimeCube, energies: np.ndarray) -> PsfBasis:
