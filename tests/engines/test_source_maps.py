@@ -153,25 +153,32 @@ def test_stages_by_themselves(run, inputs, tmp_path):
     whole = digests(run[0])
     order = {key: inputs[key] for key in ("merged_rings", "ring_maps")}
     rings, made = stage("cwltool", "gas-rings", order, tmp_path / "rings")
-    keys = ("diffuse_components", "binned_components", "templates", "caldb", "pictures")
+    keys = ("binned_components", "templates", "caldb")
     order = {key: inputs[key] for key in keys}
-    order["templates"] = order["templates"] + made["merged_gasmaps"]
-    diffuse, _ = stage("cwltool", "diffuse-templates", order, tmp_path / "diffuse")
-    assert len(rings) == 1
-    expected = {
-        name
-        for name in whole
-        if name.startswith("srcmaps_") and not name.startswith("srcmaps_DEMO4FGL")
+    chosen = {
+        f"{key}_{component}": f"srcmaps_{key}_{stem}"
+        for key, component, stem in (
+            ("merged_HI_0_small", "source_zmax105_E2_none_PSF123", HIGH),
+            ("iso_demo", "source_zmax90_E1_none_PSF23", LOW),
+            ("residual_demo", "source_zmax105_E2_none_PSF123", HIGH),
+        )
     }
-    made = {name for name in diffuse if name.startswith("srcmaps_")}
-    assert made == expected and len(made) == 8
+    records = [record for record in inputs["diffuse_components"] if record["key"] in chosen]
+    order["diffuse_components"] = records
+    order["templates"] = order["templates"] + made["merged_gasmaps"]
+    diffuse, outputs = stage("cwltool", "diffuse-templates", order, tmp_path / "diffuse")
+    assert set(diffuse) == {f"{stem}.fits" for stem in chosen.values()}
+    assert (len(rings), len(diffuse)) == (1, 3)
     for name, digest in (rings | diffuse).items():
         assert whole[name] == digest, name
+    assert [file["basename"] for file in outputs["pictures_made"]] == [
+        f"{chosen[record['key']]}.png" for record in records
+    ]
 
 
 def test_toil(run, inputs, tmp_path):
-    """Catalogue source maps by Toil, with pictures."""
-    keys = ("binned_components", "definitions", "catalogs", "extended", "caldb")
+    """Catalogue source maps of one binning component by Toil."""
+    keys = ("binned_components", "definitions", "catalogs", "extended", "caldb", "pictures")
     order = {key: inputs[key] for key in keys}
     order["catalog_components"] = inputs["catalog_components"][:1]
     made, outputs = stage(
@@ -189,8 +196,9 @@ def test_toil(run, inputs, tmp_path):
     maps = {name: digest for name, digest in made.items() if name.startswith("srcmaps_")}
     assert len(maps) == 3
     assert all(whole[name] == digest for name, digest in maps.items())
-    assert [file["basename"] for file in outputs["pictures_made"]] == [
-        f"srcmaps_{key}_{LOW}.png" for key in PARTS
+    assert [record["source_key"] for record in outputs["source_maps"]] == [
+        *PARTS,
+        "DEMO4FGL_v00_remain",
     ]
 
 
