@@ -187,11 +187,13 @@ class Recorder:
             self.calls.append(("xml", (Path(arguments[0]).read_text(),), {}))
         if self.name.endswith("saveSourceMap_partial"):
             path, _, first, stop = arguments
+            released = [found for name, found, _ in self.calls if name.endswith("releaseSource")]
+            (source,) = released[-1]
             with FitsWriter(path) as writer:
                 writer.primary(Header())
                 write_energies(writer, EDGES[first:stop])
                 values = np.ones((stop - first, GEOMETRY.npix))
-                write_source_map(writer, "galaxy", GEOMETRY, values, dtype="f8")
+                write_source_map(writer, source, GEOMETRY, values, dtype="f8")
         return Recorder(self.calls, f"{self.name}()")
 
 
@@ -231,6 +233,43 @@ def test_fermitools_calls(here: Path, fermitools: list[Any]) -> None:
         assert file["ENERGIES"].data["Energy"] == pytest.approx(EDGES[1:3])
         assert file[0].header["DSVAL2"] == "P8R3_SOURCE_V3 (PSF)"
     assert [path.name for path in here.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    ("energies", "value", "message"),
+    [
+        (EDGES[1:], 1.0, "bad.fits: ENERGIES: the template has energies from 300 to 3000 MeV"),
+        (EDGES, np.nan, "bad.fits: plane 1: 1 pixels are no finite numbers"),
+    ],
+)
+def test_fermitools_refuses_what_the_embedded_engine_refuses(
+    here: Path,
+    fermitools: list[Any],
+    capsys: pytest.CaptureFixture[str],
+    energies: np.ndarray,
+    value: float,
+    message: str,
+) -> None:
+    values = np.ones((len(energies), GEOMETRY.npix))
+    values[1, 5] = value
+    write_template("bad.fits", GEOMETRY, energies, values)
+    for engine in ("fermitools", "embedded"):
+        assert step("--engine", engine, "--template", "bad.fits", "--no-psf") == 2
+        assert message in capsys.readouterr().err
+    assert fermitools == []
+
+
+def test_fermitools_isotropic(here: Path, fermitools: list[Any]) -> None:
+    """No map, so nothing is said of its range; the spectrum is the component's own file."""
+    assert step("--engine", "fermitools", "--source-model", "model.xml", source="iso") == 0
+    calls = {name: (arguments, named) for name, arguments, named in fermitools}
+    assert 'type="ConstantValue"' in calls["xml"][0][0]
+    assert f'file="{here / "iso.txt"}"' in calls["xml"][0][0]
+    assert not any(name.endswith("setExtrapolation") for name in calls)
+    order = [name.rpartition(".")[2] for name, *_ in fermitools]
+    wanted = ["BinnedObs", "BinnedConfig", "BinnedAnalysis", "SourceFactory", "readXml"]
+    wanted += ["xml", "releaseSource", "saveSourceMap_partial"]
+    assert [name for name in order if name in wanted] == wanted
 
 
 def test_fermitools_absent_or_asked_too_much(

@@ -20,7 +20,7 @@ from latsky.fits.srcmaps import (
     write_sparse_source_map,
 )
 from latsky.steps.main import main
-from latsky.steps.npred import integrate, predict
+from latsky.steps.npred import integrate, predict, trapezium
 from latsky.steps.stack import stack
 
 EDGES = np.array([100.0, 300.0, 1000.0, 3000.0])
@@ -157,6 +157,19 @@ def test_power_law_integral_is_exact() -> None:
     assert integrate(EDGES, np.array([0.0, 1.0, 0.0, 0.0])) == pytest.approx([100.0, 350.0, 0.0])
 
 
+@pytest.mark.parametrize(("a_decade", "excess"), [(3, 0.0488), (8, 0.00690), (16, 0.00173)])
+def test_trapezium_of_the_fermitools(a_decade: int, excess: float) -> None:
+    """For E^-g: u coth u with u = (g - 1) ln(E₂/E₁)/2, the excess quoted in the documentation."""
+    edges = 100.0 * 10 ** (np.arange(4) / a_decade)
+    ratio = trapezium(edges, edges**-2.0) / integrate(edges, edges**-2.0)
+    u = np.log(10) / a_decade / 2
+    assert ratio == pytest.approx(u / np.tanh(u), rel=1e-12)
+    assert ratio - 1 == pytest.approx(excess, rel=0.01)
+    assert trapezium(np.array([1.0, 3.0]), np.array([2.0, 5.0])) == pytest.approx(
+        [8.5 * np.log(3.0)]
+    )
+
+
 def test_npred_with_a_spectrum(tmp_path: Path, counts_cube: Path) -> None:
     files = parts(tmp_path, [[0, 1, 2, 3]])
     output = tmp_path / "s.fits"
@@ -175,3 +188,5 @@ def test_npred_with_a_spectrum(tmp_path: Path, counts_cube: Path) -> None:
         ' name="Normalization" scale="1" value="1"/></spatialModel></source></source_library>'
     )
     assert predict(output, "galaxy", model).counts == pytest.approx(2 * plain.counts)
+    theirs = predict(output, "galaxy", model, "trapezium").counts
+    assert theirs == pytest.approx(2 * trapezium(EDGES, sums), rel=1e-6)

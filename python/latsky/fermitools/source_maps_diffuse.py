@@ -11,6 +11,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from latsky.errors import InputError
 from latsky.fermitools.pylikelihood import check_event_types, modules, observation
 from latsky.fits import dss
@@ -40,13 +42,7 @@ def make_fermitools(request: Request) -> int:
     first, stop = plane_range(request.kmin, request.kmax, len(cube.edges))
     cuts = dss.read(cube.primary, request.counts_cube) or dss.read(cube.header)
     check_event_types(cuts, request.evtype, request.counts_cube)
-    shape = component(request)
-    if shape.kind == "auto":
-        from latsky.embedded.template import open_template
-
-        assert shape.template is not None
-        kind = "map" if open_template(shape.template).energies is None else "cube"
-        shape = Component(kind, shape.template, shape.spectrum, shape.factor)
+    shape = _checked(component(request), cube.edges[first:stop])
     if not request.clobber and request.output.exists():
         raise InputError("exists, and clobber is no", file=request.output, key="output")
     with tempfile.TemporaryDirectory(dir=request.output.parent, prefix=".srcmaps.") as scratch:
@@ -54,6 +50,26 @@ def make_fermitools(request: Request) -> int:
         _run(request, shape, first, stop, Path(scratch), partial)
         _rewrite(request, cube, cuts, partial, stop - first)
     return stop - first
+
+
+def _checked(shape: Component, energies: np.ndarray) -> Component:
+    """The component with its kind found, refused for what the embedded engine refuses it for.
+
+    pyLikelihood would extrapolate, read NaN as numbers, or end without a message.
+    """
+    from latsky.embedded.template import check_spectrum, open_template
+
+    if shape.kind == "isotropic":
+        if shape.spectrum is not None:
+            check_spectrum(shape.spectrum, energies)
+        return shape
+    assert shape.template is not None
+    template = open_template(shape.template, shape.kind)
+    template.check_energies(energies)
+    template.check_sky()
+    template.check_pixels(float(energies[0]), float(energies[-1]))
+    kind = "map" if template.energies is None else "cube"
+    return Component(kind, shape.template, shape.spectrum, shape.factor)
 
 
 def _run(
@@ -75,7 +91,8 @@ def _run(
     factory.readXml(str(model), analysis._funcFactory, False, True, True)
     source = factory.releaseSource(request.source)
     if shape.kind != "isotropic":
-        # beyond its energies a template is an error, not a guess
+        # False leaves the range of energies unenforced, despite the name: it was checked above, and
+        # bin edges may lie beyond the template's by rounding
         diffuse = likelihood.DiffuseSource.cast(source)
         diffuse.mapBaseObject().projmap().setExtrapolation(False)
     like.logLike.saveSourceMap_partial(str(partial), source, first, stop)
