@@ -28,7 +28,7 @@ from latsky.provenance.run_record import write_json
 from latsky.provenance.wheel import build_wheel, wheel_name
 
 PARTS = ("inputs", "outputs", "images")
-_TREES = ("suite", "config", "records")
+_TREES = ("suite", "config", "records", "earlier")
 
 
 @dataclass(frozen=True)

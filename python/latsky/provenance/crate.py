@@ -29,7 +29,7 @@ from latsky.provenance.cwl_model import (
     walk,
 )
 from latsky.provenance.hashing import entries, sha256
-from latsky.provenance.run_data import Record, RunData
+from latsky.provenance.run_data import Record, RunData, record_place
 
 METADATA = "ro-crate-metadata.json"
 CONTEXT = [
@@ -122,6 +122,12 @@ class _Builder:
         self.failed = data.failed()
         self.graph = Graph()
         self.main = read_process(data.workflow)
+        ran = {tuple(record["step"]) for record in data.records}
+        self.ran = {path[:depth] for path in ran for depth in range(1, len(path) + 1)}
+        self.used = {
+            self._name(self.main),
+            *(self._name(step.run) for path, step in walk(self.main) if path in self.ran),
+        }
         self.parts: dict[str, None] = {}
         self.equal: list[tuple[str, str]] = []
         """parameters that have the same values: source and target of a connection"""
@@ -215,7 +221,9 @@ class _Builder:
         if name in self.graph:
             return name
         types = ["File", "SoftwareSourceCode"]
-        if process.kind == WORKFLOW:
+        # the profile wants parts that ran of every workflow
+        workflow = process.kind == WORKFLOW and name in self.used
+        if workflow:
             types += ["ComputationalWorkflow", "HowTo"]
         self._file_part(name, process.file)
         self.graph.add(
@@ -225,7 +233,7 @@ class _Builder:
             description=process.doc,
             version=self.run["suite"]["version"],
             programmingLanguage=reference(LANGUAGE),
-            conformsTo=reference(COMPUTATION) if process.kind == WORKFLOW else None,
+            conformsTo=reference(COMPUTATION) if workflow else None,
             softwareRequirements=self._requirements(process),
             input=[self._parameter(process, port) for port in process.inputs],
             output=[self._parameter(process, port) for port in process.outputs],
@@ -280,13 +288,10 @@ class _Builder:
 
     def _steps(self) -> None:
         """All workflows with their steps, tools and connections."""
-        ran = {tuple(record["step"]) for record in self.data.records}
-        self.ran = {path[:depth] for path in ran for depth in range(1, len(path) + 1)}
-        used = {self._name(step.run) for path, step in walk(self.main) if path in self.ran}
         ran_steps = {self._step_id(path) for path in self.ran}
         done = set()
         for process in self._workflows(self.main):
-            if process.file in done:
+            if process.file in done or self._name(process) not in self.used:
                 continue
             done.add(process.file)
             owner = self._process(process)
@@ -295,7 +300,7 @@ class _Builder:
                 name = f"{owner}#step/{step.name}"
                 notes = [f"scattered over {', '.join(step.scatter)}"] if step.scatter else []
                 notes += ["conditional"] if step.conditional else []
-                if tool in used:  # the profile wants an action of every tool that is a part
+                if tool in self.used:  # the profile wants an action of every tool that is a part
                     self.graph.append(owner, "hasPart", reference(tool))
                 if name not in ran_steps:
                     notes.append("did not run")
@@ -503,9 +508,9 @@ class _Builder:
         if container := record.get("container"):
             self.graph[name]["containerImage"] = self._image(container)
         for suffix, title in ((".json", "Record of a job"), (".log", "Output of a job")):
-            file = self.data.directory / "records" / f"{record['id']}{suffix}"
+            part = f"{record_place(record)}/{record['id']}{suffix}"
+            file = self.data.directory / part
             if file.is_file() and file.stat().st_size:
-                part = f"records/{file.name}"
                 self._file_part(part, file, title)
                 self.graph[part]["about"] = reference(name)
 

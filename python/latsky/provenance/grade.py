@@ -114,7 +114,9 @@ def first_divergence(results: Iterable[JobResult], wanted: Grade) -> JobResult |
 
 
 def _jobs(data: RunData) -> list[Record]:
-    return [record for record in data.finished() if record["kind"] != "expression"]
+    """The jobs of the last attempt at a run."""
+    finished = (record for record in data.finished() if record["kind"] != "expression")
+    return [record for record in finished if "attempt" not in record]
 
 
 def _title(record: Record) -> str:

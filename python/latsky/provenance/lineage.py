@@ -136,7 +136,7 @@ def command_line(record: Record) -> str:
             words.append(word.rpartition("/")[2])
         else:
             words.append(word)
-    return shlex.join(words)
+    return shlex.join(words).replace("\n", "\\n")
 
 
 def _origin(node: Node) -> str:

@@ -136,6 +136,14 @@ def differences(data: RunData) -> list[str]:
 _NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "ducc0", "healpy", "astropy", "iminuit"}
 
 
+def programs_of(data: RunData) -> tuple[str, str]:
+    """How the jobs of a run were run: container (``latsky run --container``) and engine."""
+    jobs = [record for record in data.records if record["kind"] == "command"]
+    container = "apptainer" if any(record.get("container") for record in jobs) else "none"
+    named = (record["environment"].get("LATSKY_ENGINE") for record in jobs)
+    return container, next(filter(None, named), "embedded")
+
+
 def prepare(
     data: RunData, directory: Path, archive: Path, arguments: Sequence[str]
 ) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from latsky.errors import InputError
 from latsky.provenance import run_record
-from latsky.provenance.rerun import differences, finish, prepare, verified
+from latsky.provenance.rerun import differences, finish, prepare, programs_of, verified
 from latsky.provenance.run_record import write_json
 from latsky.provenance.verdict import add_grade_options, as_json, show, wanted
+from latsky.run import engine
+from latsky.run.container import CONTAINERS, choose
 from latsky.run.cwltool import check_flags, run_workflow
 from latsky.run.products import file_outputs
 
@@ -45,6 +47,11 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="jobs at a time [number of cores: %(default)s]",
     )
+    parser.add_argument(
+        "--container",
+        choices=CONTAINERS,
+        help="jobs run in an image or in what is installed [as they did in the run]",
+    )
     add_grade_options(parser)
     parser.add_argument("--verify-only", action="store_true", help="run nothing")
     parser.epilog = (
@@ -70,21 +77,28 @@ def run(options: argparse.Namespace) -> int:
     if options.verify_only:
         return 0
     directory = target / "run"
-    directory.mkdir(parents=True)
-    record = prepare(data, directory, options.archive, sys.argv[1:])
-    jobs = [r for r in data.finished() if r["kind"] != "expression"]
-    with run_record.recorded(record, directory):
-        status, log, outputs = run_workflow(
-            directory / record["workflow"],
-            directory / "job-order.yml",
-            directory,
-            max(1, options.jobs),
-            len(jobs),
-            flags,
-        )
-        record["exit_status"] = status
-        if status == 0:
-            file_outputs(outputs, directory)
+    jobs = [record for record in data.finished() if record["kind"] != "expression"]
+    container, programs_engine = programs_of(data)
+    if (container := options.container or container) != "none":
+        os.environ["CWL_SINGULARITY_CACHE"] = str(options.images or data.directory / "images")
+    with engine.locked(directory) as lock:
+        record = prepare(data, directory, options.archive, sys.argv[1:])
+        programs = choose(container, programs_engine, directory)
+        record["image"] = programs.image
+        with run_record.recorded(record, directory):
+            status, log, outputs = run_workflow(
+                directory / record["workflow"],
+                directory / "job-order.yml",
+                directory,
+                max(1, options.jobs),
+                len(jobs),
+                programs,
+                lock,
+                flags,
+            )
+            record["exit_status"] = status
+            if status == 0:
+                file_outputs(outputs, directory)
     if status != 0:
         for line in dict.fromkeys(log.errors):
             print(line, file=sys.stderr)

@@ -68,9 +68,12 @@ class RunData:
         ]
 
     def producers(self) -> dict[str, list[Record]]:
-        """SHA-256 → the jobs that made a file of that content, expressions excepted."""
+        """SHA-256 → the jobs that made a file of that content, expressions excepted.
+
+        Commands come before jobs that took their outputs from another.
+        """
         found: dict[str, list[Record]] = {}
-        for record in self.finished():
+        for record in sorted(self.finished(), key=lambda record: record["kind"] != "command"):
             if record["kind"] != "expression":
                 for key in dict.fromkeys(self.contents(record.get("outputs"))):
                     found.setdefault(key, []).append(record)
@@ -98,6 +101,34 @@ class RunData:
         return depth
 
 
+def _with_earlier(directory: Path, records: list[Record]) -> list[Record]:
+    """The records of a run, and those of earlier attempts at it that belong to its jobs.
+
+    These are what made the outputs that were taken over, and failures of jobs that were done in the
+    end. They have a key ``attempt``, the number of the attempt.
+    """
+    jobs = {(tuple(record["step"]), signature(record)) for record in records}
+    taken = {
+        file.get("sha256")
+        for record in records
+        if record["kind"] == "cached"
+        for file in entries(record.get("outputs"))
+    }
+    found = []
+    for place in sorted(directory.glob("earlier/*/records")):
+        for record in recorder.read(place, kinds=("command",)):
+            made = {file.get("sha256") for file in entries(record.get("outputs"))}
+            failed = record.get("status") != "success"
+            if (tuple(record["step"]), signature(record)) in jobs and (failed or made & taken):
+                found.append({**record, "attempt": int(place.parent.name)})
+    return sorted([*found, *records], key=lambda record: (record["start"], record["id"]))
+
+
+def record_place(record: Record) -> str:
+    """The directory of a record, relative to that of the run."""
+    return f"earlier/{record['attempt']}/records" if "attempt" in record else "records"
+
+
 def signature(record: Record) -> str:
     """What tells a job from the others of its step: its values, and the names of its files."""
     return json.dumps(_named(record["inputs"]), sort_keys=True)
@@ -123,7 +154,7 @@ def read_data(directory: Path) -> RunData:
         outputs = read_json(outputs_file)
     if not isinstance(order, dict) or not isinstance(outputs, dict):
         raise InputError("should be a mapping", file=order_file)
-    records = recorder.read(directory / "records", kinds=None)
+    records = _with_earlier(directory, recorder.read(directory / "records", kinds=None))
     known = {}
     for value in (order, *(record.get("outputs") for record in records)):
         for file in entries(value):

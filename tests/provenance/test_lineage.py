@@ -1,0 +1,69 @@
+"""Lineage as a tree, JSON, a graph and pictures; from a run and from an archive."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import small_run
+
+from latsky.provenance.hashing import sha256
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    place = small_run.originals(tmp_path_factory.mktemp("lineage"))
+    assert small_run.run(place, place / "run") == 0
+    status, text = small_run.latsky("archive", place / "run", "-o", place / "run.zip")
+    assert status == 0, text
+    return place
+
+
+def test_tree(finished):
+    status, text = small_run.latsky("lineage", finished / "run" / "out" / "text_2.txt")
+    assert status == 0
+    lines = text.splitlines()
+    assert lines[0].startswith("text_2.txt  ") and "many second" in lines[0]
+    assert lines[2].startswith("└─ first_2.txt  ")
+    assert lines[-1].endswith("input of the run") and "text.txt" in lines[-1]
+
+
+def test_json_from_an_archive(finished, tmp_path):
+    product = finished / "run" / "out" / "text_1.txt"
+    alone = shutil.copy(product, tmp_path / "any-name")
+    status, text = small_run.latsky("lineage", alone, "--run", finished / "run.zip", "--json")
+    assert status == 0, text
+    found = json.loads(text)
+    assert found["file"] == sha256(product)
+    made = found["files"][found["file"]]
+    assert made["job"]["step"] == ["many", "second"]
+    assert made["job"]["command"][0] == "sh"
+    (source,) = made["sources"]
+    (start,) = found["files"][source["sha256"]]["sources"]
+    assert found["files"][start["sha256"]]["input"]
+    assert start["sha256"] == sha256(finished / "text.txt")
+
+
+def test_graph_and_pictures(finished, tmp_path):
+    product = finished / "run" / "out" / "text_1.txt"
+    status, text = small_run.latsky("lineage", product, "--dot")
+    assert status == 0
+    assert text.startswith("digraph") and '[label="many second"]' in text
+    status, text = small_run.latsky("lineage", product, "--picture", tmp_path / "a.svg")
+    assert status == 0, text
+    assert "<svg" in (tmp_path / "a.svg").read_text()
+    status, text = small_run.latsky("lineage", product, "--picture", tmp_path / "a.doc")
+    assert (status, "should end in" in text) == (2, True)
+
+
+def test_what_is_not_of_a_run(finished, tmp_path):
+    other = tmp_path / "other"
+    other.write_text("other")
+    for arguments, words in (
+        ((other,), "in no directory of a run"),
+        ((other, "--run", finished / "run"), "no job of run"),
+        ((tmp_path / "none", "--run", finished / "run"), "no such file"),
+        ((other, "--run", tmp_path), "not the directory of a run"),
+    ):
+        status, text = small_run.latsky("lineage", *arguments)
+        assert (status, words in text, "Traceback" in text) == (2, True, False), text
