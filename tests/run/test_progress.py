@@ -57,14 +57,14 @@ def test_number_of_jobs():
     assert count_jobs(plan) == plan_and_match + filters + counts + exposures + livetimes
 
 
-@pytest.mark.parametrize("flag", ["--provenance", "--provenance=x", "--outdir", "--parallel"])
+@pytest.mark.parametrize("flag", ["--provenance", "--provenance=x", "--outdir", "--parallel", "--cachedir=x"])
 def test_flags_that_cannot_work(flag):
     with pytest.raises(InputError, match=flag.partition("=")[0]):
         check_flags(["--debug", flag])
 
 
 def test_other_flags_pass():
-    check_flags(["--debug", "--leave-tmpdir", "--cachedir=x"])
+    check_flags(["--debug", "--leave-tmpdir"])
 
 
 def test_outputs_are_filed(tmp_path):

@@ -160,7 +160,8 @@ def _keep(value: Any, part: Path, numbers: Iterator[int]) -> Any | None:
         path = path_of(dict(value))
         if path is None or not path.is_file():
             return None
-        place = f"{next(numbers)}-{path.name}"
+        # not under its own name: nobody should take it for a product
+        place = f"{next(numbers)}.kept"
         _link(path, part / place)
         slim = {name: value[name] for name in _KEPT_KEYS if name in value}
         slim.setdefault("basename", path.name)
