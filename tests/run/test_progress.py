@@ -57,7 +57,9 @@ def test_number_of_jobs():
     assert count_jobs(plan) == plan_and_match + filters + counts + exposures + livetimes
 
 
-@pytest.mark.parametrize("flag", ["--provenance", "--provenance=x", "--outdir", "--parallel", "--cachedir=x"])
+@pytest.mark.parametrize(
+    "flag", ["--provenance", "--provenance=x", "--outdir", "--parallel", "--cachedir=x"]
+)
 def test_flags_that_cannot_work(flag):
     with pytest.raises(InputError, match=flag.partition("=")[0]):
         check_flags(["--debug", flag])
