@@ -3,6 +3,7 @@
 import io
 import signal
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,21 @@ def test_number_of_jobs():
     plan_and_match, filters, counts, exposures = 1 + 3, 3 * 2 + 3, 2 * (3 * 2 + 1), 2
     livetimes = (3 + 1) + (3 * 2 + 1)
     assert count_jobs(plan) == plan_and_match + filters + counts + exposures + livetimes
+
+
+def test_number_of_jobs_with_a_library():
+    data = Plan(components=[], time_filters=[], livetime_cuts=[], batches=[{}])
+    catalog = {"batches": [{}, {}], "merged_parts": [{}, {}, {}], "gather": True}
+    plan = replace(
+        data,
+        merged_rings=[{}, {}],
+        diffuse_components=[{"plane_groups": [{}, {}, {}]}, {"plane_groups": [{}]}],
+        catalog_components=[catalog, {**catalog, "gather": False}],
+    )
+    rings, diffuse, catalogs, pictures = 2, (3 + 1) + (1 + 1), (2 + 3 + 1) + (2 + 3), 2 + 6
+    made = count_jobs(data) + rings + diffuse + catalogs
+    assert count_jobs(plan, pictures=False) == made
+    assert count_jobs(plan) == made + pictures
 
 
 @pytest.mark.parametrize(
