@@ -8,8 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from latsky import costs
+from latsky.config.catalog_parts import CatalogParts, read_catalog_file
+from latsky.config.document import read_yaml
 from latsky.fits.core import Column, FitsWriter
-from latsky.plan_catalog import default_sources
+from latsky.plan_catalog import default_sources, divide_catalog, rule_lines
 from latsky.steps.main import main as step
 
 TYPES = Path(__file__).parents[1] / "cwl" / "types"
@@ -165,4 +167,17 @@ def test_two_catalogues_with_parts_of_one_name(plan, tmp_path):
     assert error.splitlines() == [
         "latsky-step plan: error: parts/catalog_Y_v0.yaml:1: catalog_name: X_v0_faint is also a "
         "part of parts/catalog_X_v0.yaml"
+    ]
+
+
+def test_how_many_sources_each_rule_takes(plan, tmp_path):
+    plan()
+    document = read_yaml(tmp_path / "parts/catalog_X_v0.yaml")
+    parts = CatalogParts("X", "v0", document, read_catalog_file(document))
+    divided = divide_catalog(parts, tmp_path / "psc.fits", tmp_path / "extended")
+    assert rule_lines(divided) == [
+        "X_v0: 5 sources of psc.fits",
+        "  faint       2 merged",
+        "  none        0 merged",
+        "  remain      3 single",
     ]
