@@ -98,6 +98,24 @@ def test_same_bytes_again_and_with_more_threads(model_directory: Path) -> None:
     assert written[0] == written[1] == written[2]
 
 
+def test_files_known_by_base_name(model_directory: Path, tmp_path: Path) -> None:
+    """As a workflow stages them: the configuration alone in a directory."""
+    from latsky.steps.fit_model import Request, make_embedded
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    config = elsewhere / "config.yaml"
+    config.write_bytes((model_directory / "config.yaml").read_bytes())
+    given = tuple(p for p in model_directory.iterdir() if p.name != "config.yaml")
+    make_embedded(Request(config, elsewhere, given), lambda _: None)
+    make_embedded(Request(model_directory / "config.yaml", model_directory), lambda _: None)
+    results = "fit_small.json"
+    assert (elsewhere / results).read_bytes() == (model_directory / results).read_bytes()
+    without = tuple(path for path in given if path.suffix != ".txt")
+    with pytest.raises(InputErrors, match=r"iso: no such file: iso_zmax90_E1_PSF3.txt"):
+        make_embedded(Request(config, elsewhere, without), lambda _: None)
+
+
 def test_strategy(model_directory: Path) -> None:
     """A stage away from the plane, where the spot is small, then everything not yet fitted."""
     (model_directory / "strategy.yaml").write_text(

@@ -43,6 +43,32 @@ def _product(one, other):
     return total
 
 
+@nb.njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _likelihood_row(model, counts, weights):
+    """Σ w (n ln m - m) and Σ m of some pixels; the model becomes w (n/m - 1)."""
+    total = 0.0
+    expected = 0.0
+    for p in range(len(model)):
+        n, m, w = counts[p], model[p], weights[p]
+        expected += m
+        if n > 0.0:
+            m = max(m, FLOOR)
+            total += w * (n * np.log(m) - m)
+            model[p] = w * (n / m - 1.0)
+        else:
+            total -= w * m
+            model[p] = -w
+    return total, expected
+
+
+@nb.njit(cache=True)
+def _curvature_row(model, counts, weights, expected):
+    """The model becomes w n/m², or w/m if ``expected``."""
+    for p in range(len(model)):
+        m = max(model[p], FLOOR)
+        model[p] = weights[p] * (1.0 / m if expected else counts[p] / (m * m))
+
+
 @nb.njit(cache=True)
 def _block_model(model, maps, transfer, first, last, entries, fixed, block, size):
     """Model counts (bins, BLOCK) of a block of pixels."""
@@ -112,6 +138,7 @@ def likelihood_pass(
     groups = min(blocks, groups_wanted)
     part_sums = np.zeros((groups, bins, rows if want_sums else 0))
     starts, entry_rows, entry_pixels, entry_values = entries
+    ones = np.ones(BLOCK, np.float32)
     for group in nb.prange(groups):
         model = np.empty((bins, BLOCK))
         for block in range(group * blocks // groups, (group + 1) * blocks // groups):
@@ -119,22 +146,9 @@ def likelihood_pass(
             size = min(BLOCK, pixels - low)
             _block_model(model, maps, transfer, first, last, entries, fixed, block, size)
             for k in range(bins):
-                total = 0.0
-                expected = 0.0
-                for p in range(size):
-                    n = counts[k, low + p]
-                    m = model[k, p]
-                    expected += m
-                    w = 1.0
-                    if has_weights:
-                        w = weights[k, low + p]
-                    if n > 0.0:
-                        m = max(m, FLOOR)
-                        total += w * (n * np.log(m) - m)
-                        model[k, p] = w * (n / m - 1.0)
-                    else:
-                        total -= w * m
-                        model[k, p] = -w
+                seen = counts[k, low : low + size]
+                weight = weights[k, low : low + size] if has_weights else ones[:size]
+                total, expected = _likelihood_row(model[k, :size], seen, weight)
                 part_log[block, k] = total
                 part_predicted[block, k] = expected
             if want_sums:
@@ -192,6 +206,9 @@ def information_pass(
     groups = min(blocks, 16)
     parts = np.zeros((groups, size, size))
     starts, entry_rows, entry_pixels, entry_values = entries
+    # an array of ones, not an empty one: compiled loops ask whether arrays may overlap, and answer
+    # by chance for addresses without memory, with another order of summation
+    ones = np.ones(BLOCK, np.float32)
     for group in nb.prange(groups):
         model = np.empty((bins, BLOCK))
         slope = np.empty((size, BLOCK))
@@ -202,12 +219,9 @@ def information_pass(
             block_size = min(BLOCK, pixels - low)
             _block_model(model, maps, transfer, first, last, entries, fixed, block, block_size)
             for k in range(bins):
-                for p in range(block_size):
-                    m = max(model[k, p], FLOOR)
-                    w = 1.0 / m if expected else counts[k, low + p] / (m * m)
-                    if has_weights:
-                        w *= weights[k, low + p]
-                    model[k, p] = w
+                seen = counts[k, low : low + block_size]
+                weight = weights[k, low : low + block_size] if has_weights else ones[:block_size]
+                _curvature_row(model[k, :block_size], seen, weight, expected)
             for k in range(bins):
                 count = 0
                 for a in range(size):

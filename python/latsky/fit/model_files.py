@@ -8,8 +8,9 @@ are relative to the configuration; a file that is not there is looked for by its
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -91,11 +92,22 @@ class ModelFiles:
     components: tuple[ComponentFiles, ...]
     own: dict[str, SourceModel] = field(default_factory=dict)
     """source model of each component's own sources"""
+    files: tuple[Path, ...] = ()
 
-    @property
-    def directory(self) -> Path:
-        """Where tables of spectra are looked for."""
-        return self.config.parent
+    def located(self, model: SourceModel) -> SourceModel:
+        """The model with the tables of its spectra where they are. Raises InputErrors."""
+        finder, problems, sources = Finder(self.config.parent, self.files), Problems(), []
+        for source in model:
+            if source.spectrum.kind == "FileFunction" and source.spectrum.file:
+                path = finder.find(os.path.expandvars(source.spectrum.file))
+                if path is None:
+                    problems.add(f"no such file: {source.spectrum.file}", self.config, source.name)
+                    continue
+                attributes = {**source.spectrum.attributes, "file": str(path.resolve())}
+                source = replace(source, spectrum=replace(source.spectrum, attributes=attributes))
+            sources.append(source)
+        problems.raise_any()
+        return SourceModel(tuple(sources), model.title)
 
 
 @dataclass(frozen=True)
@@ -161,7 +173,7 @@ def read_model_files(config: Path, files: Sequence[Path] = ()) -> ModelFiles:
     if not any(len(component.model) for component in components):
         raise InputError("names no source model with a source", config, "model")
     edisp = found.gtlike.edisp is not False
-    return ModelFiles(name, config, edisp, shared, tuple(components), own)
+    return ModelFiles(name, config, edisp, shared, tuple(components), own, tuple(files))
 
 
 def _label(part: _Component, model: str, maps: Path | None) -> str:

@@ -138,7 +138,7 @@ def load(
     problems = Problems()
     components: list[ComponentData] = []
     frames: list[Frame] = []
-    terms = source_terms(joined, parameters, directory=files.directory)
+    terms = source_terms(files.located(joined), parameters)
     for component in files.components:
         progress(f"reading {component.source_maps.name}")
         try:
@@ -147,8 +147,8 @@ def load(
                 raise InputError("energy dispersion needs a livetime cube", files.config, "ltcube")
             spread = component_migration(component, frame, settings.caldb) if edisp else None
             make = operators(spread, settings.integration, component.undispersed, frame.edges)
-            model = _component_model(component, joined)
-            mine = source_terms(model, parameters, directory=files.directory)
+            model = files.located(_component_model(component, joined))
+            mine = source_terms(model, parameters)
             own = [source.name for source in files.own.get(component.name, ())]
             components.append(load_component(frame, mine, make, settings.work, own=own))
             frames.append(frame)
