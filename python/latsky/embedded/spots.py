@@ -72,7 +72,8 @@ def _candidates(
         # the other three of the parent, and the other three parents of the grandparent
         siblings = (4.0 * means[up] - value) / 3.0
         cousins = (4.0 * wide[grandparent[up]] - means[up]) / 3.0
-        level = max(0.0, min(siblings, cousins))
+        # the brighter of both: ridges and steep edges are no spots
+        level = max(0.0, siblings, cousins)
         if value > contrast * level and value - level > floor:
             if count < len(pixels):
                 pixels[count], around[count] = i, level
@@ -98,6 +99,8 @@ def take_out(
     ``parents(nside)`` gives the pixel of nside/2 that holds each one. At most ``most`` are taken:
     those with the largest excess.
     """
+    from ducc0.healpix import Healpix_Base
+
     parent, grandparent = parents(nside), parents(nside // 2)
     means = sampling.average(field, parent, len(field) // 4)
     wide = sampling.average(means, grandparent, len(field) // 16)
@@ -111,8 +114,12 @@ def take_out(
             break
         size = count
     pixels, around = pixels[:count], around[:count]
+    # pixels of a steep slope have a brighter neighbour
+    near = Healpix_Base(nside, "RING").neighbors(pixels).reshape(count, 8)
+    peak = np.where(near >= 0, field[near], 0.0).max(axis=1, initial=0.0) <= field[pixels]
+    pixels, around = pixels[peak], around[peak]
     excess = field[pixels] - around
-    if count > most:
+    if len(pixels) > most:
         chosen = np.sort(np.argsort(-excess, kind="stable")[:most])
         pixels, around, excess = pixels[chosen], around[chosen], excess[chosen]
     field[pixels] = around
