@@ -100,12 +100,14 @@ outputs:
     type: File
     label: Manifest
     doc: which source map of the model is in which file, by binning component (YAML)
+    format: iana:application/yaml
     outputBinding:
       glob: srcmap_manifest_*.yaml
   config:
     type: File
     label: Configuration
     doc: configuration of fermipy's GTAnalysis (YAML; energies as log10(MeV), angles in deg)
+    format: iana:application/yaml
     outputBinding:
       glob: config.yaml
   source_models:
@@ -119,6 +121,7 @@ outputs:
     type: File[]
     label: Spectra
     doc: spectra of isotropic components, MeV against cm-2 s-1 sr-1 MeV-1 (text)
+    format: iana:text/plain
     outputBinding:
       glob: "*.txt"
 $namespaces:

@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 from latsky.cli import main
+from latsky.config.spectral_library import bin_by_bin
 from latsky.fit.results import (
     ComponentResult,
     Covariance,
@@ -21,6 +23,8 @@ from latsky.fit.results import (
 )
 from latsky.fits.core import Header
 from latsky.fits.hpx import HpxGeometry, write_counts_cube, write_exposure_cube
+from latsky.fits.source_model import Model, Parameter, Source
+from latsky.report.figures import correction, corrections
 from latsky.report.gather import gather
 from latsky.report.page import duration, measured, number
 from latsky.report.residual import significance
@@ -295,6 +299,40 @@ def cosine(longitude, latitude, centre):
     lon, lat = np.radians(longitude), np.radians(latitude)
     unit = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     return unit[:, centre] @ unit
+
+
+def test_correction_with_its_error():
+    parameters = (
+        Parameter("Prefactor", 2.0, 1.0, free=True),
+        Parameter("Index", 0.3, -1.0, free=True),
+        Parameter("Scale", 1000.0),
+    )
+    source = Source("gas", "DiffuseSource", Model("PowerLaw", parameters), None)
+    names = ["other:Value", "gas:Prefactor", "gas:Index"]
+    covariance = [[1.0, 0.5, 0.5], [0.5, 0.04, 0.006], [0.5, 0.006, 0.01]]
+    fitted = replace(
+        results("a", -1.0, (1.0, 1.0)), covariance=Covariance(names, covariance, covariance)
+    )
+    found = correction(source, fitted, 100.0, 1e4)
+    x = np.log(found.energies / 1000.0)
+    np.testing.assert_allclose(found.factor, 2 * np.exp(-0.3 * x))
+    # ln f = ln N - Γ x, with Γ the parameter in units of its scale
+    relative = np.sqrt(0.04 / 4 + x**2 * 0.01 - 2 * x * 0.006 / 2)
+    np.testing.assert_allclose(found.error, found.factor * relative)
+    fixed = replace(source, spectrum=Model("PowerLaw", (parameters[0], *parameters[2:])))
+    assert correction(fixed, fitted, 100.0, 1e4) is None
+    point = replace(source, kind="PointSource")
+    assert correction(point, fitted, 100.0, 1e4) is None
+
+
+def test_nodes_of_a_bin_by_bin_correction():
+    source = Source("gas", "DiffuseSource", bin_by_bin(3, 100.0, 1e5), None)
+    found = correction(source, results("a", -1.0, (1.0, 1.0)), 100.0, 1e5)
+    np.testing.assert_allclose(found.nodes, [10**2.5, 10**3.5, 10**4.5], rtol=1e-5)
+    np.testing.assert_allclose(found.factor, 1.0)
+    drawing = corrections([found])
+    assert drawing == corrections([found])
+    assert drawing.lstrip().startswith("<?xml")
 
 
 def test_words():

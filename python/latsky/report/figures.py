@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from latsky.fit.results import ComponentResult, ParameterResult, Results
 from latsky.fits.hpx import HpxGeometry
+from latsky.fits.source_model import Source
 from latsky.report.product import SkyPlane
 from latsky.report.projection import View
 from latsky.report.skyplot import COLOURS as COLOUR_MAPS
@@ -235,6 +237,90 @@ def factors(parameters: Sequence[ParameterResult]) -> str:
     axes.set_xlabel("fitted factor")
     axes.grid(axis="x", color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
+    return _svg(figure)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A fitted spectrum that multiplies a template: factor against energy."""
+
+    source: str
+    energies: np.ndarray
+    """MeV"""
+    factor: np.ndarray
+    error: np.ndarray
+    nodes: np.ndarray
+    """energies of a piecewise power law, MeV; of others none"""
+
+
+def correction(source: Source, results: Results, emin: float, emax: float) -> Correction | None:
+    """How a fitted spectrum changes a template with energy, with its error from the covariance.
+
+    None for spectra that are fixed or only scale, and for those of single point sources.
+    """
+    from latsky.fits.source_model import spectral_form
+
+    free = [p.name for p in source.spectrum.parameters if p.free]
+    if source.kind == "PointSource" or len(free) < 2:
+        return None
+    form, values = spectral_form(source.spectrum)
+    nodes = np.array([p.true for p in source.spectrum.parameters if p.name.startswith("Energy")])
+    energies = np.unique(np.concatenate([np.geomspace(emin, emax, 121), nodes]))
+    keys = [f"{source.name}:{name}" for name in free]
+    places = results.covariance.parameters
+    known = [key in places for key in keys]
+    gradient = form.gradient(values, energies)
+    slopes = np.array(
+        [
+            gradient[form.parameters.index(name)] * source.spectrum[name].scale
+            for name, there in zip(free, known, strict=True)
+            if there
+        ]
+    ).reshape(-1, len(energies))
+    at = [places.index(key) for key, there in zip(keys, known, strict=True) if there]
+    covariance = np.array(results.covariance.covariance, float).reshape(len(places), len(places))
+    variance = np.einsum("ae,ab,be->e", slopes, covariance[np.ix_(at, at)], slopes)
+    return Correction(
+        source.name,
+        energies,
+        form.value(values, energies),
+        np.sqrt(np.maximum(variance, 0.0)),
+        nodes,
+    )
+
+
+def corrections(found: Sequence[Correction]) -> str:
+    """Factors against energy with their errors, a panel a source (SVG)."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    columns = min(3, len(found))
+    rows = -(-len(found) // columns)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(0.6 + 2.9 * columns, 0.5 + 1.9 * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    for number, axes in enumerate(panels):
+        if number >= len(found):
+            axes.axis("off")
+            continue
+        one = found[number]
+        axes.axhline(1, color="0.5", linewidth=0.8)
+        axes.set_xscale("log")
+        low, high = one.factor - one.error, one.factor + one.error
+        if len(one.nodes):
+            at = np.searchsorted(one.energies, one.nodes)
+            axes.plot(one.energies, one.factor, color=COLOURS[0], linewidth=0.8)
+            axes.errorbar(
+                one.nodes, one.factor[at], one.error[at], fmt="o", color=COLOURS[0], markersize=3.5
+            )
+            low, high = low[at], high[at]
+        else:
+            axes.fill_between(one.energies, low, high, color=COLOURS[0], alpha=0.25, linewidth=0)
+            axes.plot(one.energies, one.factor, color=COLOURS[0], linewidth=1.2)
+        axes.set_ylim(max(0.0, min(0.8, float(low.min()))), min(5.0, max(1.2, float(high.max()))))
+        axes.set_title(one.source, fontsize=9)
+    figure.supxlabel("energy (MeV)", fontsize=10)
+    figure.supylabel("factor", fontsize=10)
     return _svg(figure)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from latsky.errors import InputError
 from latsky.fit.results import Results, read_results
 from latsky.fits.hpx import HpxTable, open_energy_cube, open_hpx
+from latsky.fits.source_model import Source, read_source_model
 from latsky.fits.srcmaps import plane_sums
 
 _COUNTS = re.compile(r"ccube_(?P<stem>.+_(?P<key>zmax\d+_[^_]+_[^_]+))_(?P<frame>GAL|CEL)$")
@@ -54,6 +55,8 @@ class FittedModel:
     maps: dict[str, tuple[Path, Path]]
     """component → counts (assembled source maps) and model cube"""
     products: list[Path]
+    sources: list[Source] = field(default_factory=list)
+    """fitted sources; none where the fitted source models are not there"""
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,10 @@ def _models(root: Path) -> tuple[list[FittedModel], list[str]]:
             if cubes and sources:
                 maps[component.name] = sources[0], cubes[0]
         products = [p for p in sorted(directory.rglob("*")) if p.is_file()]
-        models.append(FittedModel(results, directory, maps, products))
+        sources: dict[str, Source] = {}
+        for path in sorted(found[0].parent.glob(f"fit_{key}*.xml")):
+            sources |= {source.name: source for source in read_source_model(path)}
+        models.append(FittedModel(results, directory, maps, products, list(sources.values())))
     return models, unfitted
 
 

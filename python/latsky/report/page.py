@@ -261,6 +261,12 @@ def model_view(model: FittedModel, made: Figures) -> dict[str, Any]:
     scaled = [p for p in results.parameters if p.name in FACTOR_NAMES and p.start * p.scale == 1]
     matrix = np.array(results.covariance.correlation, float)
     names = results.covariance.parameters
+    edges = [energy_ for c in results.components for energy_ in c.energy_edges_MeV]
+    corrections = [
+        found
+        for source in model.sources
+        if (found := figures.correction(source, results, min(edges), max(edges)))
+    ]
     observed = sum(sum(c.observed) for c in results.components)
     predicted = sum(sum(c.predicted) for c in results.components)
     view: dict[str, Any] = {
@@ -301,6 +307,15 @@ def model_view(model: FittedModel, made: Figures) -> dict[str, Any]:
             "a limit.",
         )
         if scaled
+        else None,
+        "corrections": made.drawing(
+            f"corrections_{key}",
+            figures.corrections(corrections),
+            "Fitted factors of templates against energy, with errors",
+            "Factors that change with energy, with errors of one standard deviation; points are "
+            "the nodes of bin-by-bin corrections.",
+        )
+        if corrections
         else None,
         "correlations": made.drawing(
             f"correlations_{key}",
