@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo
 
-.PHONY: all demo test lint bench docs clean
+.PHONY: all demo test lint bench docs release clean
 all: demo
 
 # One environment for everything, made anew when the project's requirements change.
@@ -34,6 +34,9 @@ docs: $(STAMP)  ## pages of the tools, from the CWL
 
 bench: $(STAMP)  ## time and memory of the commands
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+release: $(STAMP)  ## the workflow as a crate for registries, with the packed document, in dist/
+	$(BIN)/python -m latsky.provenance.workflow_crate dist/workflow-crate
 
 clean:  ## remove what was made
 	rm -rf $(VENV) $(DEMO) build dist .pytest_cache .ruff_cache
