@@ -6,6 +6,8 @@ from latsky.cli import main
 from latsky.config.analysis import read_analysis
 from latsky.config.file_lists import Directories
 from latsky.config.library import read_library
+from latsky.config.models import read_analysis_models
+from latsky.models.contents import energy_range
 from latsky.plan import expand
 
 NAMES = {
@@ -18,6 +20,9 @@ NAMES = {
     "models/library.yaml",
     "models/galprop_rings_example.yaml",
     "models/catalog_4FGL-DR4_v00.yaml",
+    "models/modellist.yaml",
+    "models/model_example.yaml",
+    "models/spectral_models.yaml",
 }
 
 
@@ -49,6 +54,12 @@ def test_files_are_right(tmp_path):
     library = read_library(root / "models/library.yaml", Directories((root,)))
     assert len(library.rings) == 14
     assert library.catalogs[0].file.catalog_name == "4FGL-DR4"
+    [model] = read_analysis_models(
+        root / "models/modellist.yaml", library, Directories((root,)), energy_range(cuts)
+    )
+    assert len(model.components) == 14 + 4 + 3
+    free = {c.name for c in model.components if c.spectrum and c.spectrum.parameters[0].free}
+    assert "sun-ic" not in free
 
 
 def test_check_asks_for_files(tmp_path, capsys):
