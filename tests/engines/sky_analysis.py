@@ -36,7 +36,7 @@ DEMO4FGL: {model_type: catalog, versions: [v00]}
     "models/galprop_rings_small.yaml": """\
 galprop_run: DEMO
 ring_limits: [1, 3]
-diffuse_comp_dict: {merged_HI: [pi0_decay_HIR, bremss_HIR]}
+diffuse_comp_dict: {merged_IC: [ics]}
 """,
 }
 
