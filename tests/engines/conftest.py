@@ -1,7 +1,14 @@
-"""Analyses that several tests share."""
+"""Analyses, a Slurm and an image that several tests share."""
+
+import os
+import shutil
+from pathlib import Path
 
 import pytest
+from slurm_cluster import Cluster, missing
 from week_analysis import write_analysis
+
+from latsky.run import image_build, images
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +29,37 @@ def small_analysis(reference, tmp_path_factory):
         },
     }
     return write_analysis(tmp_path_factory.mktemp("small"), reference, binning, [0, 1])
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory):
+    """A Slurm of its own on this machine, or a skip with the reason."""
+    absent = missing()
+    if absent:
+        pytest.skip(f"Slurm absent: no {', '.join(absent)}")
+    root = tmp_path_factory.mktemp("slurm")
+    cluster = Cluster(root, 20000 + os.getpid() % 20000)
+    before = os.environ.get("SLURM_CONF")
+    os.environ["SLURM_CONF"] = str(root / "etc" / "slurm.conf")
+    cluster.do("start")
+    yield cluster
+    cluster.do("stop")
+    if before is None:
+        del os.environ["SLURM_CONF"]
+    else:
+        os.environ["SLURM_CONF"] = before
+
+
+@pytest.fixture(scope="session")
+def image_cache(tmp_path_factory):
+    """Directory with the embedded image, built now if need be, or a skip with the reason."""
+    absent = [name for name in ("singularity", "mmdebstrap") if shutil.which(name) is None]
+    if absent:
+        pytest.skip(f"no {', '.join(absent)} on PATH")
+    given = os.environ.get("CWL_SINGULARITY_CACHE")
+    cache = Path(given) if given else tmp_path_factory.mktemp("images")
+    image_build.build(images.image("embedded"), cache)
+    os.environ["CWL_SINGULARITY_CACHE"] = str(cache)
+    yield cache
+    if given is None:
+        del os.environ["CWL_SINGULARITY_CACHE"]

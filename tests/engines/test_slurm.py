@@ -2,37 +2,18 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import time
 from collections import Counter
 
 import pytest
-from slurm_cluster import Cluster, Run, await_, missing
+from slurm_cluster import Run, await_
 
 pytestmark = pytest.mark.slurm
 
 NUMBERS = [1, 2]
 EXPECTED = {("first_parts", 1), ("first_parts", 2), ("second_parts", 1), ("second_parts", 2),
             ("join_first", None), ("join_second", None)}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory):
-    absent = missing()
-    if absent:
-        pytest.skip(f"Slurm absent: no {', '.join(absent)}")
-    root = tmp_path_factory.mktemp("slurm")
-    cluster = Cluster(root, 20000 + os.getpid() % 20000)
-    before = os.environ.get("SLURM_CONF")
-    os.environ["SLURM_CONF"] = str(root / "etc" / "slurm.conf")
-    cluster.do("start")
-    yield cluster
-    cluster.do("stop")
-    if before is None:
-        del os.environ["SLURM_CONF"]
-    else:
-        os.environ["SLURM_CONF"] = before
 
 
 @pytest.fixture
