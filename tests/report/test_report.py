@@ -229,6 +229,15 @@ def test_a_run_without_models(run, tmp_path):
     assert gather(tmp_path).models == []
 
 
+def test_results_that_are_damaged(tmp_path, capsys):
+    path = tmp_path / "analysis/model_a/fit_a.json"
+    path.parent.mkdir(parents=True)
+    for text in ("{", '{"schema": "latsky-fit/1"}'):
+        path.write_text(text)
+        assert main(["report", str(tmp_path)]) == 2
+        assert f"{path}: not the results of a fit" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("make", [False, True])
 def test_no_run(tmp_path, capsys, make):
     if make:

@@ -195,7 +195,10 @@ def _models(root: Path) -> tuple[list[FittedModel], list[str]]:
         if not found:
             unfitted.append(key)
             continue
-        results = read_results(found[0])
+        try:
+            results = read_results(found[0])
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"not the results of a fit ({error})", found[0]) from None
         maps = {}
         for component in results.components:
             cubes = sorted(found[0].parent.glob(f"mcube_{key}_{component.name}.fits*"))
