@@ -14,6 +14,10 @@ hints:
         version: ["2.4.0"]
         specs: ["https://ascl.net/1905.011"]
 requirements:
+  InlineJavascriptRequirement: {}
+  EnvVarRequirement:
+    envDef:
+      OMP_NUM_THREADS: $(String(runtime.cores))
   ResourceRequirement:
     coresMin: 1
     ramMin: $(inputs.ram_mib)

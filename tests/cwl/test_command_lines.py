@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from command_line import build, directory, file
+from command_line import build, directory, file, load
+from cwltool.context import RuntimeContext
 
 from latsky.embedded.main import load as engine_command
 from latsky.embedded.parameters import parse
@@ -159,6 +160,22 @@ def test_gtbin_wcs(tmp_path):
             "yref=-5.82",
         ],
     )
+
+
+def test_gtltcube_has_as_many_threads_as_cores(tmp_path):
+    """Its threads come from the environment; those of the job are its cores."""
+    runtime = RuntimeContext(
+        {"basedir": str(tmp_path), "outdir": str(tmp_path / "out"), "use_container": False,
+         "default_container": None, "tmpdir_prefix": f"{tmp_path}/tmp"}
+    )  # fmt: skip
+    runtime.select_resources = lambda request, context: {**request, "cores": 3}
+    order = {name: file(tmp_path / name) for name in ("events", "spacecraft")}
+    job = next(load(ROOT / "tools" / "gtltcube.cwl").job(order, lambda *_: None, runtime))
+    assert job.builder.resources["cores"] == 3
+    definition, _ = job.get_requirement("EnvVarRequirement")
+    [variable] = definition["envDef"]
+    assert variable["envName"] == "OMP_NUM_THREADS"
+    assert job.builder.do_eval(variable["envValue"]) == "3"
 
 
 def test_gtltcube(tmp_path):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A real Slurm of one node on the loopback device, without systemd, cgroups or a database.
-#   SLURM_ROOT=DIR [SLURM_PORT=N] mini_slurm.sh start|stop|start-ctld|kill-ctld|start-node|kill-node
+#   SLURM_ROOT=DIR [SLURM_PORT=N] mini_slurm.sh start|stop|start-ctld|stop-ctld|start-node|kill-node
 set -euo pipefail
 umask 022
 root=${SLURM_ROOT:?}
@@ -16,7 +16,7 @@ node_up() {
         *) scontrol update nodename=localhost state=resume; false ;;
     esac
 }
-end() { # pid file, program, signal
+end() { # program, signal
     local pid
     pid=$(cat "$root/run/$1.pid" 2>/dev/null) || return 0
     if [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = "$1" ]; then
@@ -81,7 +81,8 @@ END
         await node_up
         timeout 60 sbatch -Q -W -o /dev/null --wrap true
         ;;
-    kill-ctld) end slurmctld KILL ;;
+    # asked to end, as a restart of the service does: what it knows of jobs is saved
+    stop-ctld) end slurmctld ;;
     start-ctld) slurmctld; await scontrol ping ;;
     kill-node) end slurmd KILL ;;
     start-node) slurmd -N localhost; await node_up ;;

@@ -118,7 +118,7 @@ def test_controller_and_node_come_back(slurm, make_run, undisturbed):
     run = make_run(seconds=5.0)
     leader = run.start()
     await_(lambda: run.records())
-    slurm.do("kill-ctld")
+    slurm.do("stop-ctld")
     time.sleep(3)
     slurm.do("start-ctld")
     slurm.do("kill-node")
