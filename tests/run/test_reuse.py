@@ -107,3 +107,13 @@ def test_only_success_is_kept(text, tmp_path):
     call({"one": file_object(text)}, "success")
     assert reuse.find(store, "k") is not None
     assert seen == ["permanentFail", "success"]
+
+
+def test_no_room_to_keep_is_no_failure(text, tmp_path, capsys):
+    store, seen = tmp_path / "store", []
+    store.write_text("a file where the directory should be")
+    call = reuse.keeping(store, "k", lambda outputs, status: seen.append((outputs, status)))
+    outputs = {"one": file_object(text)}
+    call(outputs, "success")
+    assert seen == [(outputs, "success")]
+    assert "not kept for a later attempt" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -63,6 +64,8 @@ def test_a_living_run(run):
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
     try:
         (run / engine.PID_FILE).write_text(f"{os.uname().nodename} {process.pid}\n")
+        while engine.engine_pid(run) is None:  # until the new program has replaced this one
+            time.sleep(0.01)
         found = state(run)
         assert found.status == "running"
         assert (found.steps["bin"].running, found.steps["bin"].lost) == (1, 0)

@@ -17,6 +17,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -206,11 +207,17 @@ class ReusedJob:
 
 
 def keeping(store: Path, name: str, callback: Callback) -> Callback:
-    """``callback`` that first keeps the outputs of a job that has succeeded."""
+    """``callback`` that first keeps the outputs of a job that has succeeded.
+
+    Where there is no room for them, the run goes on, and a later attempt does the job again.
+    """
 
     def call(outputs: Any, status: str) -> None:
         if status == "success":
-            keep(store, name, outputs)
+            try:
+                keep(store, name, outputs)
+            except OSError as error:
+                print(f"latsky: not kept for a later attempt: {error}", file=sys.stderr)
         callback(outputs, status)
 
     return call
