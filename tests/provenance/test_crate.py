@@ -12,8 +12,10 @@ from latsky.provenance import recorder
 from latsky.provenance.hashing import entries
 from latsky.provenance.run_data import read_data
 from latsky.provenance.run_record import agent, orcid
+from latsky.run import engine
 
 JOBS = {("many", "first"): 2, ("many", "second"): 2}
+JOBS_COUNT = Counter(JOBS)
 BINDS = {("many", "bind"): 2}
 KNOWN_ADVICE = {
     "process-run-crate-0.5_3.2",  # url of software: the suite has no home page
@@ -101,7 +103,7 @@ def test_equal_contents_are_one_entity(place, tmp_path):
 
 def test_a_failure(place, tmp_path, monkeypatch):
     directory = tmp_path / "run"
-    values = {"numbers": [1, 2], "fail_once": [2], "flags": str(tmp_path)}
+    values = {"numbers": [1, 2], "failures": [2], "flags": str(tmp_path)}
     assert small_run.run(place, directory, **values) != 0
     document = crate(directory)
     assert small_run.read_json(directory / "run.json")["status"] == "failed"
@@ -113,41 +115,49 @@ def test_a_failure(place, tmp_path, monkeypatch):
     check(directory, monkeypatch)
 
 
-def test_results_from_the_cache(place, tmp_path, monkeypatch):
-    cache = tmp_path / "cache"
-    flag = f"--cachedir={cache}"
-    assert small_run.run(place, tmp_path / "one", "serial", flag, numbers=[1]) == 0
-    assert small_run.run(place, tmp_path / "two", "serial", flag, numbers=[1, 2]) == 0
-    records = recorder.read(tmp_path / "two" / "records")
-    assert steps(records, kind="cached") == {("many", "first"): 1, ("many", "second"): 1}
-    assert steps(records, kind="command") == {("many", "first"): 1, ("many", "second"): 1}
-    crate(tmp_path / "two")
-    check(tmp_path / "two", monkeypatch)
-    # a job whose result came from the cache is graded as any other
-    status, text = small_run.latsky("compare", tmp_path / "one", tmp_path / "one")
-    assert (status, text.splitlines()[-1]) == (0, "all 2 jobs: identical or better")
-
-
-def test_toil_retry_failure_and_resume(place, tmp_path, monkeypatch):
+def test_a_resume_takes_finished_work_over(place, tmp_path, monkeypatch):
+    """The failure of the first attempt and the jobs that were kept belong to the run."""
     directory = tmp_path / "run"
-    values = {"numbers": [1, 2, 3], "fail_once": [2, 3], "flags": str(tmp_path)}
-    # number 2 fails once and is tried again, number 3 fails once more than it may
-    record = small_run.start(place, directory, "toil", **values)
-    with small_run.run_record.recorded(record, directory):
-        record["exit_status"] = small_run.execute(directory, "toil")
-    assert record["status"] == "failed"
-    before = recorder.read(directory / "records")
-    assert steps(before, status="permanentFail")[("many", "second")] >= 1
-    with small_run.run_record.recorded(record, directory):
-        record["exit_status"] = small_run.execute(directory, "toil", "--restart", "--retryCount=1")
-    assert record["status"] == "success"
+    monkeypatch.setenv("LATSKY_STORE", str(directory / ".store"))
+    monkeypatch.setenv("LATSKY_PROGRAMS", "programs")
+    values = {"failures": [2], "flags": str(tmp_path)}
+    assert small_run.run(place, directory, **values) != 0
+    first = recorder.read(directory / "records")
+    done = steps(first, status="success")
+    assert done[("many", "first")] == 2
+    engine.set_aside(directory)
+    assert small_run.again(directory) == 0
     records = recorder.read(directory / "records")
-    assert steps(records, status="success") == {("many", "first"): 3, ("many", "second"): 3}
-    failed = [r["inputs"]["number"] for r in records if r["status"] != "success"]
-    assert sorted(failed) == [2, 3]
-    # what was done before the resume is not done again
-    done = {r["id"] for r in before if r["status"] == "success"}
-    assert done and done <= {r["id"] for r in records}
+    assert steps(records, kind="cached") == done
+    assert steps(records, kind="command", status="success") == JOBS_COUNT - done
+    # the run as a whole: every attempt that was executed, and what was taken over
+    data = read_data(directory)
+    assert steps(data.records, kind="command") == steps(first) + steps(records, kind="command")
+    document = crate(directory)
+    failed = [a for a in actions(document) if a["actionStatus"].endswith("FailedActionStatus")]
+    assert [a["error"] for a in failed] == ["permanentFail, exit status 7"]
+    check(directory, monkeypatch)
+    # a file that was taken over comes from the job that made it
+    status, text = small_run.latsky("lineage", directory / "out" / "text_1.txt")
+    assert (status, text.splitlines()[1].startswith("│  $ sh -c")) == (0, True), text
+    status, text = small_run.latsky("compare", directory, directory)
+    assert (status, text.splitlines()[-1]) == (0, "all 4 jobs: identical or better")
+
+
+def test_toil_failure_resume_and_retry(place, tmp_path, monkeypatch):
+    """Two attempts that fail; after a restart a third that fails and a fourth that does not."""
+    directory = tmp_path / "run"
+    values = {"numbers": [1], "failures": [1, 1, 1], "flags": str(tmp_path)}
+    record = small_run.start(place, directory, "toil", **values)
+    for attempt, status in ((), "failed"), (("--restart",), "success"):
+        with small_run.run_record.recorded(record, directory):
+            record["exit_status"] = small_run.execute(directory, "toil", *attempt)
+        assert record["status"] == status
+    records = recorder.read(directory / "records")
+    assert steps(records, status="success") == {("many", "first"): 1, ("many", "second"): 1}
+    attempts = [r for r in records if r["step"] == ["many", "second"]]
+    assert [r["exit_code"] for r in attempts] == [7, 7, 7, 0]
+    assert [r["toil"]["attempts_left"] for r in attempts] == [2, 1, 2, 1]
     data = read_data(directory)
     assert all(data.content(f) for f in entries(data.outputs))
     crate(directory)

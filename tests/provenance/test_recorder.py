@@ -121,14 +121,6 @@ def test_failure_is_recorded(workflow: Path) -> None:
     assert record["exit_code"] == 7
 
 
-def test_retries_are_attempts(workflow: Path) -> None:
-    engine, *options = ENGINES["toil"]
-    assert run(workflow, engine, [3], *options, "--retryCount", "1") != 0
-    records = recorder.read(workflow / "records")
-    assert [r["exit_code"] for r in records] == [7, 7]
-    assert [r["toil"]["attempts_left"] for r in records] == [2, 1]
-
-
 def test_killed_attempt_leaves_its_beginning(workflow: Path) -> None:
     process = subprocess.Popen(
         command(workflow, "cwltool", [1], pause=30),

@@ -250,9 +250,19 @@ def _echo(log: Path) -> None:
     sys.stderr.flush()
 
 
+def _with_defaults(tool: Any, order: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of a tool as its command would have had them."""
+    filled = {}
+    for port in tool.tool["inputs"]:
+        name = str(port["id"]).rpartition("#")[2].rpartition("/")[2]
+        value = order.get(name)
+        filled[name] = port.get("default") if value is None else value
+    return filled
+
+
 def _record_end(job: Any, tool: Any, kind: str, inputs: Any) -> None:
     """Write a record when a job that runs no command hands over its outputs."""
-    record = _identity(tool, kind, inputs)
+    record = _identity(tool, kind, _with_defaults(tool, inputs))
     inner = job.output_callback
     # an expression only hands files on, which are known by what made them
     resolve = path_of if kind == "cached" else None

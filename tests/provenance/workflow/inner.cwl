@@ -3,7 +3,7 @@ class: Workflow
 label: Two lines
 requirements:
   SchemaDefRequirement: {types: [{$import: types.yml}]}
-inputs: {number: int, text: File, fail_once: "int[]", flags: string}
+inputs: {number: int, text: File, failures: "int[]", flags: string}
 outputs:
   result: {type: "types.yml#result", outputSource: bind/result}
 steps:
@@ -13,7 +13,7 @@ steps:
     out: [appended]
   second:
     run: tools/append.cwl
-    in: {number: number, text: first/appended, fail_once: fail_once, flags: flags}
+    in: {number: number, text: first/appended, failures: failures, flags: flags}
     out: [appended]
   bind:
     run: bind.cwl

@@ -12,7 +12,7 @@ inputs:
   text: {type: File, doc: what to append to}
   table: Directory?
   more: {type: boolean, default: false}
-  fail_once: {type: "int[]", default: []}
+  failures: {type: "int[]", default: []}
   flags: {type: string, default: "."}
 outputs:
   results: {type: "types.yml#result[]", outputSource: many/result}
@@ -21,7 +21,7 @@ steps:
   many:
     run: inner.cwl
     scatter: number
-    in: {number: numbers, text: text, fail_once: fail_once, flags: flags}
+    in: {number: numbers, text: text, failures: failures, flags: flags}
     out: [result]
   more:
     run: tools/append.cwl
