@@ -73,6 +73,8 @@ class ComponentFiles:
     name: str
     source_maps: Path
     livetime_cube: Path | None
+    exposure_cube: Path | None
+    """wanted by the Fermitools alone"""
     irfs: str
     evtype: int | None
     model: SourceModel
@@ -160,6 +162,7 @@ def read_model_files(config: Path, files: Sequence[Path] = ()) -> ModelFiles:
                     label,
                     maps,
                     livetime,
+                    finder.find(part.gtlike.bexpmap) if part.gtlike.bexpmap else None,
                     irfs or "",
                     part.selection.evtype or found.selection.evtype,
                     model,
