@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if rest and not getattr(module, "TAKES_ENGINE_FLAGS", False):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.engine_flags = rest
+    options.arguments = arguments
     return guarded(f"latsky {options.command}", lambda: module.run(options))
 
 

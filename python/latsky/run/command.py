@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         programs = choose(options.container, options.engine, directory)
         record = run_record.begin(
             engine="toil" if by_toil else "cwltool",
-            arguments=sys.argv[1:],
+            arguments=list(options.arguments),
             workflow=workflow,
             directory=directory,
             analysis=options.analysis.resolve(),

@@ -29,5 +29,6 @@ def run(options: argparse.Namespace) -> int:
     if arguments[:1] != ["run"] or "working_directory" not in record:
         raise InputError("not started by latsky run", file=directory, key="arguments")
     os.chdir(record["working_directory"])
+    place = ["--outdir", str(directory)]
     # a later option counts: the directory may have been moved
-    return cli.main([*arguments, "--outdir", str(directory)])
+    return cli.main(arguments if arguments[-2:] == place else [*arguments, *place])
