@@ -135,7 +135,7 @@ def integral(
     matrix = np.zeros((len(entries), len(log_nodes)))
     if peak > 0:
         safe = np.maximum(plane_sums, 1e-12 * peak)
-        log_mean = np.log(safe) - np.interp(log_planes, log_nodes, log_exposure)
+        log_mean = np.log(safe) - _broken_line(log_nodes, log_exposure, log_planes)
         amplitude = np.exp(_broken_line(log_planes, log_mean, log_nodes) + log_exposure)
         content = migration.probability * migration.widths * amplitude
         numbers = np.arange(len(log_nodes))
