@@ -81,8 +81,13 @@ END
         await node_up
         timeout 60 sbatch -Q -W -o /dev/null --wrap true
         ;;
-    # asked to end, as a restart of the service does: what it knows of jobs is saved
-    stop-ctld) end slurmctld ;;
+    # a signal ends it without saving what it knows of jobs; this request does
+    stop-ctld)
+        pid=$(cat "$root/run/slurmctld.pid")
+        scontrol shutdown slurmctld
+        await sh -c "[ ! -d /proc/$pid ]"
+        rm -f "$root/run/slurmctld.pid"
+        ;;
     start-ctld) slurmctld; await scontrol ping ;;
     kill-node) end slurmd KILL ;;
     start-node) slurmd -N localhost; await node_up ;;
