@@ -32,6 +32,9 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
             "ExpressionTool": RecordedToilExpression,
         }
         toil.toil_make_tool = factory(toil.toil_make_tool, toil_classes, records, store)
+        # Toil starts its workers by name: they are beside this Python
+        scripts = str(Path(sys.executable).parent)
+        os.environ["PATH"] = os.pathsep.join([scripts, os.environ.get("PATH", os.defpath)])
         return toil.main(list(arguments))
     if engine != "cwltool":
         raise ValueError(f"unknown engine {engine}")
