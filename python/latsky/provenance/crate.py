@@ -677,7 +677,8 @@ class _Builder:
         name = str(container["reference"])
         registry, _, rest = name.partition("/")
         if not rest or not ({".", ":"} & set(registry) or registry == "localhost"):
-            registry = "local file" if sif else "docker.io"
+            # a name without a registry leaves it to the container engine which one that is
+            registry = "local file" if sif else "engine's default"
         kind = "SIFImage" if sif else "DockerImage"
         return self.graph.add(
             f"#image-{_short(content or name)}",

@@ -254,13 +254,18 @@ def _debootstrap(base: Path) -> None:
 
 
 def _system_mirror() -> str:
-    """The Debian archive that this system's apt uses, else the public one."""
+    """The Debian archive that this system's apt uses.
+
+    Raises InputError where there is none.
+    """
     if shutil.which("apt-get"):
         command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages"]
         for line in _run(command).splitlines():
             if line.rstrip("/").endswith("/debian"):
                 return line
-    return "http://deb.debian.org/debian"
+    raise InputError(
+        "apt names no Debian archive here: set it to the address of one", key="DEBIAN_MIRROR"
+    )
 
 
 def _architecture() -> str:
