@@ -7,13 +7,13 @@ fit_<model>.json, the fitted source models and parameters, and a model cube for 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from latsky.errors import InputError
+from latsky.steps.options import add_engine
 
 ENGINES = ("embedded", "fermitools")
 INTEGRATIONS = ("fine", "fermitools")
@@ -116,12 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     """Parse the command line and fit."""
     parser = argparse.ArgumentParser(prog="latsky-step fit-model", description=__doc__)
     add = parser.add_argument
-    add(
-        "--engine",
-        choices=ENGINES,
-        default=os.environ.get("LATSKY_ENGINE", "embedded"),
-        help="who fits (default: LATSKY_ENGINE, else embedded)",
-    )
+    add_engine(parser, ENGINES, "who fits")
     add("--config", type=Path, required=True, help="config.yaml of the model's directory")
     many = {"type": Path, "nargs": "+", "action": "extend", "default": []}
     add("--file", **many, help="files that the configuration names, known by base name")

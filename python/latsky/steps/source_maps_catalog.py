@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from latsky.config.document import read_yaml
 from latsky.errors import InputError, Problems
 from latsky.fits import dss
 from latsky.naming import catalog_part_name
+from latsky.steps.options import add_engine, add_observation
 from latsky.steps.source_maps_diffuse import ENGINES, event_type, irf_version
 
 if TYPE_CHECKING:
@@ -329,17 +329,8 @@ def main(arguments: Sequence[str]) -> int:
     """Parse the command line and make the maps."""
     parser = argparse.ArgumentParser(prog="latsky-step source-maps-catalog", description=__doc__)
     add = parser.add_argument
-    add(
-        "--engine",
-        choices=ENGINES,
-        default=os.environ.get("LATSKY_ENGINE", "embedded"),
-        help="who computes point sources (default: LATSKY_ENGINE, else embedded)",
-    )
-    add("--livetime-cube", type=Path, required=True, help="livetime cube")
-    add("--counts-cube", type=Path, required=True, help="HEALPix counts cube")
-    add("--exposure-cube", type=Path, required=True, help="HEALPix exposure cube")
-    add("--irfs", required=True, help="response functions, e.g. P8R3_SOURCE_V3")
-    add("--evtype", help="event types, mask or name (default: the counts cube's)")
+    add_engine(parser, ENGINES, "who computes point sources")
+    add_observation(parser)
     add("--definition", type=Path, required=True, help="catalog_*.yaml: catalogue and rules")
     add("--catalog", type=Path, help="catalogue (default: the definition's catalog_file)")
     add("--extended", type=Path, help="templates (default: the definition's catalog_extdir)")

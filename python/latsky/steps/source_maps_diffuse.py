@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from latsky.config.selections import event_type_mask, partition_of
 from latsky.errors import InputError
 from latsky.fits import dss
+from latsky.steps.options import add_engine, add_observation
 
 ENGINES = ("embedded", "fermitools")
 KINDS = ("auto", "isotropic", "cube", "map")
@@ -179,17 +179,8 @@ def main(arguments: Sequence[str]) -> int:
     """Parse the command line and make the planes."""
     parser = argparse.ArgumentParser(prog="latsky-step source-maps-diffuse", description=__doc__)
     add = parser.add_argument
-    add(
-        "--engine",
-        choices=ENGINES,
-        default=os.environ.get("LATSKY_ENGINE", "embedded"),
-        help="who computes (default: LATSKY_ENGINE, else embedded)",
-    )
-    add("--livetime-cube", type=Path, required=True, help="livetime cube")
-    add("--counts-cube", type=Path, required=True, help="HEALPix counts cube")
-    add("--exposure-cube", type=Path, required=True, help="HEALPix exposure cube")
-    add("--irfs", required=True, help="response functions, e.g. P8R3_SOURCE_V3")
-    add("--evtype", help="event types, mask or name (default: the counts cube's)")
+    add_engine(parser, ENGINES, "who computes")
+    add_observation(parser)
     add("--source", required=True, help="name of the component")
     add("--kind", choices=KINDS, default="auto", help="shape (default: what the file holds)")
     add("--template", type=Path, help="map or map cube")
