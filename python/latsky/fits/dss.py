@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from latsky.config import selections
 from latsky.errors import InputError
 from latsky.fits.core import Header
 
@@ -30,20 +31,7 @@ PARTITIONS = (0b11, 0b1111 << 2, 0b1111 << 6)
 _EVERY_TYPE = 0b11111111111
 
 CLASSES_WITHIN = {
-    0: 0b111111111111,
-    1: 0b111111111110,
-    2: 0b111111010100,
-    3: 0b111111111000,
-    4: 0b111111010000,
-    5: 0b111111100000,
-    6: 0b111111000000,
-    7: 0b111110000000,
-    8: 0b011100000000,
-    9: 0b011000000000,
-    10: 0b010000000000,
-    11: 0b100000000000,
-    15: 0b11000000000000000,
-    16: 0b10000000000000000,
+    found.mask.bit_length() - 1: found.held for found in selections.EVENT_CLASSES.values()
 }
 """event class bit → mask of the classes whose events are all in it (Pass 8 valid selections)"""
 
