@@ -32,6 +32,23 @@ inputs:
     label: Source model
     doc: spectra of the components (XML); factors of one by default
     inputBinding: {position: 1, prefix: --source-model}
+  sources:
+    type:
+      - 'null'
+      - type: array
+        items: string
+        inputBinding: {prefix: --source}
+    label: Sources
+    doc: names of the sources to list, no unit; all by default
+    inputBinding: {position: 1}
+  quadrature:
+    type:
+      type: enum
+      symbols: [power-law, trapezium]
+    default: power-law
+    label: Quadrature
+    doc: integral over a bin, of a power law or the trapezium in ln E of the Fermitools, no unit
+    inputBinding: {position: 1, prefix: --quadrature}
   output_name:
     type: string
     default: predicted_counts.json

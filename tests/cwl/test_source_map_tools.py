@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command_line import build, directory, file
 
@@ -19,7 +20,7 @@ CUBES = {"livetime_cube": "lt.fits", "counts_cube": "cc.fits", "exposure_cube": 
 PARSERS = {
     "gather-catalog": (gather_catalog, ("complete", "gather")),
     "merge-catalog": (merge_catalog, ("complete", "merge")),
-    "npred": (npred, ("source_names",)),
+    "npred": (npred, ("source_names", "predict")),
     "source-maps-catalog": (source_maps_catalog, ("make_embedded",)),
     "source-maps-diffuse": (source_maps_diffuse, ("make_embedded",)),
     "stack": (stack, ("stack",)),
@@ -82,7 +83,13 @@ CASES = [
         "npred",
         {},
         {"source_maps": ["a.fits", "b.fits"], "source_model": "m.xml"},
-        "latsky-step npred --json --source-model m.xml a.fits b.fits",
+        "latsky-step npred --json --quadrature power-law --source-model m.xml a.fits b.fits",
+    ),
+    (
+        "npred",
+        {"sources": ["loopI", "iso"], "quadrature": "trapezium"},
+        {"source_maps": ["a.fits"]},
+        "latsky-step npred --json --quadrature trapezium --source loopI --source iso a.fits",
     ),
 ]
 
@@ -115,7 +122,9 @@ def test_command_line(tmp_path, monkeypatch, tool, options, files, expected):
 
 
 def _result(name: str):
-    return {"make_embedded": (1, 1), "gather": [], "source_names": []}.get(name, 1)
+    prediction = npred.Prediction("a.fits", "iso", np.array([1e2, 1e3]), np.array([2.0]))
+    results = {"make_embedded": (1, 1), "gather": [], "source_names": [], "predict": prediction}
+    return results.get(name, 1)
 
 
 @pytest.mark.parametrize("tool", ["source-maps-diffuse", "source-maps-catalog"])

@@ -247,6 +247,7 @@ def test_no_run(tmp_path, capsys, make):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.browser
 @pytest.mark.skipif(BROWSER is None, reason="no chromium")
 @pytest.mark.parametrize("width", [500, 1280])
 def test_in_a_browser(run, page, tmp_path, width):
