@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -47,7 +51,7 @@ class Problems:
         """Note one mistake."""
         self.found.append(InputError(message, file, key))
 
-    def collect(self, action: Callable[[], object]) -> object | None:
+    def collect(self, action: Callable[[], Result]) -> Result | None:
         """Call ``action``; note what it raises and return None, else return its value."""
         try:
             return action()
@@ -56,6 +60,12 @@ class Problems:
         except InputErrors as errors:
             self.found.extend(errors.problems)
         return None
+
+    def each(self, action: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+        """Results of ``action`` for every item; raises InputErrors with the mistakes in all."""
+        results = [self.collect(lambda i=item: action(i)) for item in items]
+        self.raise_any()
+        return [result for result in results if result is not None]
 
     def raise_any(self) -> None:
         """Raise InputErrors when anything was noted."""

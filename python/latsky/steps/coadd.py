@@ -142,13 +142,7 @@ def coadd(files: Sequence[Path], output: Path, *, clobber: bool = True) -> float
     Sums are of double precision and so exact for whole numbers. At no time is more than the sum
     and a few rows of a file in memory (of WCS images: one image). Raises InputErrors.
     """
-    problems = Problems()
-    cubes = [
-        cube
-        for cube in (problems.collect(lambda path=path: describe(path)) for path in files)
-        if isinstance(cube, CountsFile)
-    ]
-    problems.raise_any()
+    cubes = Problems().each(describe, files)
     check(cubes)
     first = cubes[0]
     intervals = gti.merge(*(cube.good_time.intervals for cube in cubes))

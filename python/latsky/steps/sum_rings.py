@@ -55,13 +55,7 @@ def sum_rings(files: Sequence[Path], output: Path, *, clobber: bool = True) -> N
     Sums are of double precision and written in that of the inputs. Raises InputErrors when maps do
     not fit each other, InputError for a pixel that is not a number.
     """
-    problems = Problems()
-    maps = [
-        table
-        for table in (problems.collect(lambda path=path: open_energy_cube(path)) for path in files)
-        if isinstance(table, HpxTable)
-    ]
-    problems.raise_any()
+    maps = Problems().each(open_energy_cube, files)
     check(maps)
     first = maps[0]
     total = np.zeros((first.n_planes, first.geometry.npix))
