@@ -663,24 +663,19 @@ def write_exposure_cube(
 
     ``energies`` in MeV, ``exposure`` (planes, npix) in cm² s; ``header`` goes to HPXEXPOSURES.
     """
-    described = Header([("HPX_CONV", "FGST_BEXPCUBE", "")])
-    if header is not None:
-        described.update(header)
-    with FitsWriter(path, clobber=clobber) as writer:
-        writer.primary(primary or Header())
-        write_skymap(
-            writer,
-            "HPXEXPOSURES",
-            geometry,
-            exposure,
-            prefix="ENERGY",
-            dtype=dtype,
-            header=described,
-            unit="cm2 s",
-        )
-        write_energies(writer, energies)
-        if gti is not None:
-            copy_table(writer, gti)
+    _write_energy_cube(
+        path,
+        "HPXEXPOSURES",
+        geometry,
+        energies,
+        exposure,
+        primary=primary,
+        header=_with_convention("FGST_BEXPCUBE", header),
+        gti=gti,
+        dtype=dtype,
+        unit="cm2 s",
+        clobber=clobber,
+    )
 
 
 def write_template(
@@ -696,19 +691,54 @@ def write_template(
     clobber: bool = True,
 ) -> None:
     """Write a map cube that the Fermitools read: SKYMAP with ENERGYn columns, ENERGIES."""
-    described = Header([("HPX_CONV", "FGST_TEMPLATE", "")])
+    _write_energy_cube(
+        path,
+        "SKYMAP",
+        geometry,
+        energies,
+        values,
+        primary=primary,
+        header=_with_convention("FGST_TEMPLATE", header),
+        dtype=dtype,
+        unit=unit,
+        clobber=clobber,
+    )
+
+
+def _with_convention(convention: str, header: Header | None) -> Header:
+    described = Header([("HPX_CONV", convention, "")])
     if header is not None:
         described.update(header)
+    return described
+
+
+def _write_energy_cube(
+    path: str | os.PathLike[str],
+    name: str,
+    geometry: HpxGeometry,
+    energies: np.ndarray,
+    values: np.ndarray | Sequence[np.ndarray],
+    *,
+    primary: Header | None,
+    header: Header,
+    gti: Table | None = None,
+    dtype: Any,
+    unit: str,
+    clobber: bool,
+) -> None:
+    """PRIMARY, maps at energies in columns ``ENERGYn`` of HDU ``name``, ENERGIES and GTI."""
     with FitsWriter(path, clobber=clobber) as writer:
         writer.primary(primary or Header())
         write_skymap(
             writer,
-            "SKYMAP",
+            name,
             geometry,
             values,
             prefix="ENERGY",
             dtype=dtype,
-            header=described,
+            header=header,
             unit=unit,
         )
         write_energies(writer, energies)
+        if gti is not None:
+            copy_table(writer, gti)

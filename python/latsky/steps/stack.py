@@ -51,11 +51,7 @@ def stack(
         raise InputError("no files to stack", key="files")
     name = source or _only_source(files[0])
     problems = Problems()
-    found = [
-        problems.collect(lambda path=path: _part(path, name, cube, counts_cube)) for path in files
-    ]
-    problems.raise_any()
-    parts = [part for part in found if isinstance(part, Part)]
+    parts = problems.each(lambda path: _part(path, name, cube, counts_cube), files)
     _check_planes(parts, cube.edges, problems)
     sparse = {part.table.sparse for part in parts}
     if len(sparse) > 1:
