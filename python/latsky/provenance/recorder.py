@@ -11,7 +11,8 @@ on a file system that all nodes share (Toil's own job store has the same need).
 
 A record is a JSON file, written under a temporary name, synchronised and renamed: ``ID.started``
 when an attempt begins and ``ID.json`` in its place when it ended. An attempt that was killed leaves
-its ``started`` record. The output of the command goes to ``ID.log`` beside it.
+its ``started`` record, to which latsky.provenance.slurm_account adds ``ID.slurm`` where it was one
+of Slurm's jobs. The output of the command goes to ``ID.log`` beside it.
 
 Hooks used: ``make_job_runner`` and ``job`` of CommandLineTool, ``_execute``, ``collect_outputs``
 and ``output_callback`` of its jobs, ``job`` of ExpressionTool and ``output_callback`` of its jobs
@@ -44,6 +45,8 @@ from latsky.provenance.hashing import path_of, sha256
 from latsky.run import reuse
 
 SCHEMA = "latsky-record/1"
+ACCOUNT = ".slurm"
+"""suffix of what Slurm says of an attempt that never ended"""
 FITS = (".fits", ".fit")
 LOG_TAIL = 1 << 16
 """bytes of a command's output that go on to the engine's own log"""
@@ -367,15 +370,23 @@ def read(
 ) -> list[dict[str, Any]]:
     """The records of a run by start time, those of ``kinds`` (None: all).
 
-    Those of attempts that never ended have no ``status``.
+    Those of attempts that never ended have no ``status``, but may have an ``account`` of Slurm's.
     """
     found = {}
     for suffix in (".started", ".json"):
         for path in directory.glob(f"*{suffix}"):
-            try:
-                record = json.loads(path.read_text())
-            except (OSError, ValueError):
-                continue  # renamed or replaced meanwhile
-            if kinds is None or record["kind"] in kinds:
+            record = _load(path)  # None when renamed or replaced meanwhile
+            if record is not None and (kinds is None or record["kind"] in kinds):
                 found[record["id"]] = record
+    for path in directory.glob(f"*{ACCOUNT}"):
+        record = found.get(path.stem)
+        if record is not None and "status" not in record and (account := _load(path)):
+            record["account"] = account
     return sorted(found.values(), key=lambda record: (record["start"], record["id"]))
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

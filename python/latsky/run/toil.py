@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from latsky.errors import InputError
+from latsky.provenance import slurm_account
 from latsky.run import engine, slurm
 from latsky.run.container import Programs
 from latsky.run.progress import RunLog, progress_bar
@@ -134,6 +135,8 @@ def run_toil(
             if site is not None:
                 slurm.cancel(slurm.jobs(engine.comment(directory)))
             raise
+    if site is not None:
+        slurm_account.complete(directory / "records")
     if status != 0:
         return status, log, {}
     shutil.rmtree(place, ignore_errors=True)
@@ -168,3 +171,4 @@ def settle(directory: Path, site: Site | None, tell: Callable[[str], None] = say
         engine.stop(pid)
     if site is not None:
         slurm.adopt_or_cancel(engine.comment(directory), tell)
+        slurm_account.complete(directory / "records")
