@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from pathlib import Path
 
 from latsky.check import check_analysis, show_warnings
 from latsky.config.analysis import Analysis
-from latsky.errors import InputError, InputErrors
+from latsky.errors import InputErrors
 from latsky.job_order import job_order, write_job_order
 from latsky.provenance import run_record
 from latsky.provenance.closure import copy_closure
 from latsky.provenance.hashing import hash_order
-from latsky.run import engine, slurm, toil
-from latsky.run.container import CONTAINERS, ENGINES, choose
-from latsky.run.cwltool import check_flags, run_workflow
+from latsky.run import engine, toil, way
+from latsky.run.container import ENGINES, choose
 from latsky.run.products import (
     draw,
     file_outputs,
@@ -27,7 +25,6 @@ from latsky.run.products import (
     summarise_maps,
 )
 from latsky.run.progress import RunLog, count_jobs
-from latsky.run.site import read_site
 from latsky.run.suite import document
 from latsky.show_plan import plan_of
 
@@ -38,13 +35,6 @@ TAKES_ENGINE_FLAGS = True
 def register(parser: argparse.ArgumentParser) -> None:
     """Options of ``latsky run``."""
     parser.add_argument("analysis", type=Path, help="master file of the analysis")
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=len(os.sched_getaffinity(0)),
-        metavar="N",
-        help="jobs at a time [number of cores: %(default)s]",
-    )
     parser.add_argument(
         "--outdir",
         type=Path,
@@ -58,31 +48,13 @@ def register(parser: argparse.ArgumentParser) -> None:
         default="embedded",
         help="whose gt* commands run: latsky's own or the Fermitools [%(default)s]",
     )
-    parser.add_argument(
-        "--container",
-        choices=CONTAINERS,
-        default="none",
-        help="jobs run in the engine's image (latsky images) or in what is installed [%(default)s]",
-    )
-    parser.add_argument("--toil", action="store_true", help="run by Toil on this machine")
-    parser.add_argument(
-        "--slurm",
-        nargs="?",
-        const="default",
-        metavar="SITE",
-        help="run by Toil on Slurm; a site profile, a file or a name in jobs/sites [default]",
-    )
-    parser.epilog = "Any other option goes to cwltool, or to Toil with --toil and --slurm."
+    way.add_options(parser)
+    parser.epilog = way.EPILOG
 
 
 def run(options: argparse.Namespace) -> int:
     """Check, run and show the products; 2 for a mistake in the inputs, 1 for any other failure."""
-    flags = list(getattr(options, "engine_flags", ()))
-    site = read_site(options.slurm) if options.slurm else None
-    by_toil = options.toil or site is not None
-    (toil.check_flags if by_toil else check_flags)(flags)
-    if site is not None and not slurm.available():
-        raise InputError("Slurm's commands are not on PATH", key="--slurm")
+    chosen = way.way_of(options)
     report = check_analysis(options.analysis)
     show_warnings("latsky run", report.warnings)
     if report.problems:
@@ -93,12 +65,12 @@ def run(options: argparse.Namespace) -> int:
     scratch = report.analysis.file.scratch
     scratch = options.analysis.resolve().parent / scratch if scratch else None
     with engine.locked(directory) as lock:
-        toil.settle(directory, site)
+        toil.settle(directory, chosen.site)
         engine.set_aside(directory)
         workflow, trees = prepare(report.analysis, directory, pictures)
         programs = choose(options.container, options.engine, directory)
         record = run_record.begin(
-            engine="toil" if by_toil else "cwltool",
+            engine=chosen.engine,
             arguments=list(options.arguments),
             workflow=workflow,
             directory=directory,
@@ -107,19 +79,12 @@ def run(options: argparse.Namespace) -> int:
             directories=trees,
         )
         record |= {"image": programs.image, "working_directory": str(Path.cwd()), "jobs": total}
-        record["slurm_comment"] = engine.comment(directory) if site else None
+        record["slurm_comment"] = engine.comment(directory) if chosen.site else None
         order = directory / "job-order.yml"
         with run_record.recorded(record, directory):
-            if by_toil:
-                status, log, outputs = toil.run_toil(
-                    workflow, order, directory, total, programs, lock,
-                    site=site, jobs=max(1, options.jobs), flags=flags, scratch=scratch,
-                )  # fmt: skip
-            else:
-                status, log, outputs = run_workflow(
-                    workflow, order, directory, max(1, options.jobs), total, programs, lock,
-                    flags, scratch,
-                )  # fmt: skip
+            status, log, outputs = chosen.run(
+                workflow, order, directory, total, programs, lock, scratch
+            )
             record["exit_status"] = status
             if status == 0:
                 gasmaps = report.analysis.file.merged_gasmap_dir
