@@ -53,6 +53,13 @@ class Stage(Section):
         default=0.9999, gt=0, le=1, description="share of counts whose sources are fitted first"
     )
 
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """Files of likelihood weights."""
+        if self.mask is None:
+            return ()
+        return (self.mask,) if isinstance(self.mask, str) else tuple(self.mask.values())
+
 
 EVERYTHING = Stage(key="all", npred_threshold=0.0)
 """what is done without a strategy"""
