@@ -29,6 +29,7 @@ from latsky.provenance.cwl_model import (
     walk,
 )
 from latsky.provenance.hashing import entries, sha256
+from latsky.provenance.recorder import ACCOUNT
 from latsky.provenance.run_data import Record, RunData, record_place
 
 METADATA = "ro-crate-metadata.json"
@@ -55,6 +56,13 @@ USAGE = {
     "max_rss_kib": ("ru_maxrss", "largest resident memory", "AD", 1024),
 }
 """key of a record → member of the system's struct rusage, name, unit code (s, byte), factor"""
+RECORD_FILES = {
+    ".json": "Record of a job",
+    ".started": "Record of a job that never ended",
+    ACCOUNT: "Slurm's account of a job",
+    ".log": "Output of a job",
+}
+"""suffixes of the files of a record"""
 RUSAGE = "https://man7.org/linux/man-pages/man2/getrusage.2.html#"
 
 _TYPES = {
@@ -81,6 +89,8 @@ _FORMATS = {
     ".xml": "application/xml",
     ".txt": "text/plain",
     ".log": "text/plain",
+    ".slurm": "application/json",
+    ".started": "application/json",
     ".html": "text/html",
     ".md": "text/markdown",
     ".png": "image/png",
@@ -189,8 +199,9 @@ class _Builder:
         agent = given.get("orcid") or "#agent"
         self.graph.add(agent, "Person", name=given.get("name"))
         if affiliation := given.get("affiliation"):
-            organisation = affiliation if affiliation.startswith("http") else "#affiliation"
-            self.graph.add(organisation, "Organization", name=affiliation)
+            address = affiliation if affiliation.startswith(("http://", "https://")) else None
+            organisation = address or "#affiliation"
+            self.graph.add(organisation, "Organization", name=affiliation, url=address)
             self.graph[agent]["affiliation"] = reference(organisation)
         return agent
 
@@ -216,13 +227,14 @@ class _Builder:
         return process.file.relative_to(self.data.directory.resolve()).as_posix()
 
     def _process(self, process: Process) -> str:
-        """The entity of a document, its parameters included."""
+        """The entity of a document; of one that ran with its parameters."""
         name = self._name(process)
         if name in self.graph:
             return name
         types = ["File", "SoftwareSourceCode"]
         # the profile wants parts that ran of every workflow
-        workflow = process.kind == WORKFLOW and name in self.used
+        used = name in self.used
+        workflow = process.kind == WORKFLOW and used
         if workflow:
             types += ["ComputationalWorkflow", "HowTo"]
         self._file_part(name, process.file)
@@ -235,8 +247,9 @@ class _Builder:
             programmingLanguage=reference(LANGUAGE),
             conformsTo=reference(COMPUTATION) if workflow else None,
             softwareRequirements=self._requirements(process),
-            input=[self._parameter(process, port) for port in process.inputs],
-            output=[self._parameter(process, port) for port in process.outputs],
+            url=reference(name),
+            input=[self._parameter(process, port) for port in process.inputs if used],
+            output=[self._parameter(process, port) for port in process.outputs if used],
         )
         return name
 
@@ -313,11 +326,13 @@ class _Builder:
                     position=str(number),
                     workExample=reference(tool),
                 )
-                self._connect_step(process, step, name)
+                if name in ran_steps:
+                    self._connect_step(process, step, name)
             for port in process.outputs:
                 for source in port.sources:
                     end = self._parameter_id(process, port.name)
-                    self.equal.append((self._connect(owner, process, source, end), end))
+                    if origin := self._connect(owner, process, source, end):
+                        self.equal.append((origin, end))
 
     def _workflows(self, process: Process) -> Iterable[Process]:
         yield process
@@ -331,20 +346,18 @@ class _Builder:
             for source in sources if target in known else ():
                 end = self._parameter_id(step.run, target)
                 origin = self._connect(name, process, source, end)
-                if target not in step.transformed:
+                if origin and target not in step.transformed:
                     self.equal.append((origin, end))
 
-    def _connect(self, owner: str, process: Process, source: str, target: str) -> str:
-        """Connect a parameter to where it comes from; the latter."""
+    def _connect(self, owner: str, process: Process, source: str, target: str) -> str | None:
+        """Connect a parameter to where it comes from; the latter, None where that never ran."""
         step_name, _, port = source.rpartition("/")
         if step_name:
-            step = next(step for step in process.steps if step.name == step_name)
-            origin = self._parameter_id(step.run, port)
-        else:
-            origin = self._parameter_id(process, port)
+            process = next(step.run for step in process.steps if step.name == step_name)
+        origin = self._parameter_id(process, port)
+        self._process(process)
         if origin not in self.graph:
-            step_run = step.run if step_name else process
-            self._process(step_run)
+            return None
         name = f"{owner}{'/' if '#' in owner else '#'}connection/{_short(origin + target)}"
         self.graph.add(
             name,
@@ -389,7 +402,8 @@ class _Builder:
         failed = None
         if run["status"] != "success":
             failed = f"{run['status']}, exit status {run.get('exit_status')}"
-        objects = self._values(self.main, self.main.inputs, self.data.order, None)
+        defaults = {p.name: p.default for p in self.main.inputs if p.default is not None}
+        objects = self._values(self.main, self.main.inputs, {**defaults, **self.data.order}, None)
         results = self._values(self.main, self.main.outputs, self.data.outputs, run.get("end"))
         command = shlex.join(["latsky", *run["arguments"]])
         self._action(
@@ -470,7 +484,7 @@ class _Builder:
                 self.controlled[path] = [name]
 
     def _record_action(self, record: Record, step: Step, name: str) -> None:
-        tool, end = step.run, record.get("end")
+        tool, end = step.run, _end(record)
         what = " ".join(record["step"])
         if record["kind"] == "command":
             description = shlex.join([*record["runtime"], *record["command"]])
@@ -507,7 +521,7 @@ class _Builder:
             self._environment(name, f"toil {key.replace('_', ' ')}", value)
         if container := record.get("container"):
             self.graph[name]["containerImage"] = self._image(container)
-        for suffix, title in ((".json", "Record of a job"), (".log", "Output of a job")):
+        for suffix, title in RECORD_FILES.items():
             part = f"{record_place(record)}/{record['id']}{suffix}"
             file = self.data.directory / part
             if file.is_file() and file.stat().st_size:
@@ -529,7 +543,7 @@ class _Builder:
         outside.update(self.data.contents(self.data.outputs))
         own = set(made)
         wrong = [_error(r) for r in self.failed if tuple(r["step"][: len(path)]) == path]
-        ends = [r["end"] for r in inner if r.get("end")]
+        ends = [end for r in inner if (end := _end(r))]
         files = {self.data.content(f): f for r in inner for f in entries(r["inputs"])}
         files |= {self.data.content(f): f for r in inner for f in entries(r.get("outputs"))}
         self._action(
@@ -547,7 +561,7 @@ class _Builder:
     def _orchestration(self) -> None:
         run = self.run
         engine, url = ENGINES[run["engine"]]
-        latsky = "#latsky"
+        latsky = "#software-latsky"  # as in the tools' requirements
         self.graph.add(
             latsky,
             "SoftwareApplication",
@@ -727,11 +741,22 @@ class _Builder:
             self.graph["README.md"]["about"] = reference("./")
 
 
+def _end(record: Record) -> str | None:
+    """When an attempt ended, by its own account or by Slurm's."""
+    return record.get("end") or record.get("account", {}).get("end")
+
+
 def _error(record: Record) -> str | None:
     """What went wrong with a job, None for success."""
     status = record.get("status")
     if status == "success":
         return None
+    if account := record.get("account"):
+        reason = f" ({account['reason']})" if account["reason"] else ""
+        return (
+            f"{account['state']}{reason} in Slurm on {account['nodes']} after "
+            f"{account['elapsed_s']:g} s, exit code {account['exit_code']}"
+        )
     if status is None:
         return "ended without a word: killed, or its machine lost"
     return f"{status}, exit status {record.get('exit_code')}"

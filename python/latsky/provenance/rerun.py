@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,18 @@ from latsky.provenance.crate_command import product_places, write_crate
 from latsky.provenance.grade import JobResult, grade_runs, side
 from latsky.provenance.hashing import FileHash, entries, path_of, sha256
 from latsky.provenance.run_data import RunData, read_data
+from latsky.run.container import Programs, choose
+from latsky.run.images import image
 
 
-def verified(archive: Path, target: Path, inputs: Path | None, images: Path | None) -> RunData:
+def verified(
+    archive: Path, target: Path, inputs: Path | None, images: Path | None, *, in_image: bool = True
+) -> RunData:
     """Unpack an archive below ``target``, verify all of it and find its inputs.
 
     Inputs that the archive lacks are taken from the directory ``inputs`` and linked to their
-    places. Raises InputError(s) naming everything that is not what it was in the run.
+    places. Images are looked at only if they will be used (``in_image``). Raises InputError(s)
+    naming everything that is not what it was in the run.
     """
     root = bag.unpack(archive, target)
     manifest = bag.verify(root)
@@ -28,7 +35,8 @@ def verified(archive: Path, target: Path, inputs: Path | None, images: Path | No
     problems = Problems()
     check_documents(data, problems)
     _find_inputs(data, manifest, inputs, problems)
-    _check_images(data, manifest, images, problems)
+    if in_image:
+        _check_images(data, manifest, images, problems)
     problems.raise_any()
     return data
 
@@ -136,16 +144,26 @@ def differences(data: RunData) -> list[str]:
 _NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "ducc0", "healpy", "astropy", "iminuit"}
 
 
-def programs_of(data: RunData) -> tuple[str, str]:
-    """How the jobs of a run were run: container (``latsky run --container``) and engine."""
-    jobs = [record for record in data.records if record["kind"] == "command"]
-    container = "apptainer" if any(record.get("container") for record in jobs) else "none"
-    named = (record["environment"].get("LATSKY_ENGINE") for record in jobs)
-    return container, next(filter(None, named), "embedded")
+def programs_of(
+    data: RunData, container: str | None, place: Path | None, directory: Path
+) -> Programs:
+    """The programs for another run of the jobs in ``directory``.
+
+    They run in the image of the run where it had one and ``container`` (as of ``latsky run``) does
+    not say otherwise; image files are in ``place``, by default those of the archive.
+    """
+    run = data.run
+    engine = run.get("programs", "embedded")
+    container = container or ("apptainer" if run.get("image") else "none")
+    if container == "none" or not run.get("image"):
+        return choose(container, engine, directory)
+    os.environ["CWL_SINGULARITY_CACHE"] = str((place or data.directory / "images").resolve())
+    known = {"reference": run["image_reference"], "sha256": run["image"]}
+    return choose(container, engine, directory, replace(image(engine), **known))
 
 
 def prepare(
-    data: RunData, directory: Path, archive: Path, arguments: Sequence[str]
+    data: RunData, directory: Path, archive: Path, engine: str, arguments: Sequence[str]
 ) -> dict[str, Any]:
     """Lay out the directory of the new run; what its run.json begins with."""
     source = data.workflow
@@ -161,7 +179,7 @@ def prepare(
         for key, files in data.run["directories"].items()
     }
     return run_record.begin(
-        engine="cwltool",
+        engine=engine,
         arguments=arguments,
         workflow=workflow,
         directory=directory,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -12,13 +11,11 @@ from latsky.provenance import run_record
 from latsky.provenance.rerun import differences, finish, prepare, programs_of, verified
 from latsky.provenance.run_record import write_json
 from latsky.provenance.verdict import add_grade_options, as_json, show, wanted
-from latsky.run import engine
-from latsky.run.container import CONTAINERS, choose
-from latsky.run.cwltool import check_flags, run_workflow
+from latsky.run import engine, way
 from latsky.run.products import file_outputs
 
 TAKES_ENGINE_FLAGS = True
-"""flags that are not known here go to cwltool"""
+"""flags that are not known here go to the engine"""
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -40,22 +37,11 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="directory to make: DIR/archive, DIR/run [rerun-NAME]",
     )
-    parser.add_argument(
-        "--jobs",
-        type=int,
-        default=len(os.sched_getaffinity(0)),
-        metavar="N",
-        help="jobs at a time [number of cores: %(default)s]",
-    )
-    parser.add_argument(
-        "--container",
-        choices=CONTAINERS,
-        help="jobs run in an image or in what is installed [as they did in the run]",
-    )
+    way.add_options(parser, container=None)
     add_grade_options(parser)
     parser.add_argument("--verify-only", action="store_true", help="run nothing")
     parser.epilog = (
-        "Any other option goes to cwltool. Exit status: 0 all outputs have the grade asked for, "
+        f"{way.EPILOG} Exit status: 0 all outputs have the grade asked for, "
         "3 some have not, 2 the archive or its inputs are not what they were (nothing is run), "
         "1 the run failed."
     )
@@ -63,38 +49,37 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Verify, run, compare."""
-    flags = list(getattr(options, "engine_flags", ()))
-    check_flags(flags)
+    chosen = way.way_of(options)
     target = (options.outdir or Path(f"rerun-{options.archive.stem}")).resolve()
     if target.exists() and any(target.iterdir()):
         raise InputError("exists already; choose another with --outdir", file=target)
     if not options.archive.is_file():
         raise InputError("no such file", file=options.archive)
-    data = verified(options.archive, target / "archive", options.inputs, options.images)
-    print(f"{options.archive}: archive, inputs, documents and images are those of the run")
+    in_image = options.container != "none"
+    data = verified(
+        options.archive, target / "archive", options.inputs, options.images, in_image=in_image
+    )
+    what = "inputs, documents and images" if in_image else "inputs and documents"
+    print(f"{options.archive}: archive, {what} are those of the run")
     for line in differences(data):
         print(f"latsky rerun: warning: {line}", file=sys.stderr)
     if options.verify_only:
         return 0
     directory = target / "run"
     jobs = [record for record in data.finished() if record["kind"] != "expression"]
-    container, programs_engine = programs_of(data)
-    if (container := options.container or container) != "none":
-        os.environ["CWL_SINGULARITY_CACHE"] = str(options.images or data.directory / "images")
     with engine.locked(directory) as lock:
-        record = prepare(data, directory, options.archive, sys.argv[1:])
-        programs = choose(container, programs_engine, directory)
-        record["image"] = programs.image
+        record = prepare(data, directory, options.archive, chosen.engine, options.arguments)
+        programs = programs_of(data, options.container, options.images, directory)
+        record |= programs.facts()
+        record["slurm_comment"] = engine.comment(directory) if chosen.site else None
         with run_record.recorded(record, directory):
-            status, log, outputs = run_workflow(
+            status, log, outputs = chosen.run(
                 directory / record["workflow"],
                 directory / "job-order.yml",
                 directory,
-                max(1, options.jobs),
                 len(jobs),
                 programs,
                 lock,
-                flags,
             )
             record["exit_status"] = status
             if status == 0:
@@ -103,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
         for line in dict.fromkeys(log.errors):
             print(line, file=sys.stderr)
         print(
-            f"latsky rerun: error: the run failed (cwltool's exit status {status}); "
+            f"latsky rerun: error: the run failed (the engine's exit status {status}); "
             f"see {directory / 'engine.log'}",
             file=sys.stderr,
         )

@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             config=_config(report.analysis),
             directories=trees,
         )
-        record |= {"image": programs.image, "working_directory": str(Path.cwd()), "jobs": total}
+        record |= {**programs.facts(), "working_directory": str(Path.cwd()), "jobs": total}
         record["slurm_comment"] = engine.comment(directory) if chosen.site else None
         order = directory / "job-order.yml"
         with run_record.recorded(record, directory):

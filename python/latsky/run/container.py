@@ -33,27 +33,39 @@ class Programs:
     """hash of what sets the results beside tools and inputs"""
     image: str | None = None
     """SHA-256 of the SIF"""
+    reference: str | None = None
+    """name of the image"""
+
+    def facts(self) -> dict[str, str | None]:
+        """What ``run.json`` says of them."""
+        return {
+            "programs": self.environment["LATSKY_ENGINE"],
+            "image": self.image,
+            "image_reference": self.reference,
+        }
 
 
-def choose(container: str, engine: str, directory: Path) -> Programs:
+def choose(
+    container: str, engine: str, directory: Path, image: images.Image | None = None
+) -> Programs:
     """The programs for a run in ``directory``, whose documents are in its ``suite``.
 
-    Raises InputError where the image is missing or not the one that was noted, and for an engine
-    that is not installed.
+    ``image`` takes the place of the engine's own image. Raises InputError where the image is
+    missing or not the one that was noted, and for an engine that is not installed.
     """
     environment = job_environment()
     environment["LATSKY_ENGINE"] = engine
     if container == "apptainer":
         cache = images.image_cache()
-        chosen = images.image(engine)
+        chosen = image or images.image(engine)
         _, sha256 = images.verify(chosen, cache)
         environment["CWL_SINGULARITY_CACHE"] = str(cache)
         overrides = images.override(chosen, directory / "overrides.json", directory / "suite")
         kept = [name for name in _IN_IMAGES if name in environment]
-        identity = {"image": sha256}
+        identity, reference = {"image": sha256}, chosen.reference
         flags = ["--singularity", f"--overrides={overrides}"]
     else:
-        sha256 = None
+        sha256 = reference = None
         kept = [name for name in (*PRESERVED, "LATSKY_ENGINE") if name in environment]
         if engine == "fermitools":
             environment["PATH"] = environment["PATH"].removeprefix(f"{engine_path()}{os.pathsep}")
@@ -74,4 +86,4 @@ def choose(container: str, engine: str, directory: Path) -> Programs:
     identity["environment"] = {name: environment[name] for name in identity_names}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     flags += [f"--preserve-environment={name}" for name in kept]
-    return Programs(tuple(flags), environment, digest, sha256)
+    return Programs(tuple(flags), environment, digest, sha256, reference)
