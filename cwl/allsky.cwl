@@ -4,9 +4,10 @@ class: Workflow
 label: All-sky analysis
 doc: |
   From photon event files, spacecraft files and the YAML files of an analysis to a counts cube, a
-  livetime cube and an exposure cube of each binning component, and with a library to the source
-  maps of each model component.
+  livetime cube and an exposure cube of each binning component, with a library to the source maps of
+  each model component, and with a list of models to their fits.
 requirements:
+  InlineJavascriptRequirement: {}
   MultipleInputFeatureRequirement: {}
   StepInputExpressionRequirement: {}
   SubworkflowFeatureRequirement: {}
@@ -41,10 +42,9 @@ inputs:
     label: Calibration database
     doc: directory in the layout of CALDB with the response functions, no unit
   files_per_job:
-    type: int
-    default: 1
+    type: int?
     label: Files in a job
-    doc: number of event files that go through one job, no unit
+    doc: event files that go through one job, no unit; by default for jobs of minutes
   hpx_order_ccube:
     type: int
     default: 9
@@ -98,12 +98,67 @@ inputs:
       - type: enum
         symbols: [embedded, fermitools]
     label: Engine
-    doc: who makes source maps, no unit; by default LATSKY_ENGINE, else embedded
+    doc: who makes source maps and fits, no unit; by default LATSKY_ENGINE, else embedded
   pictures:
     type: boolean
     default: true
     label: Pictures
     doc: whether to draw the source maps, no unit
+  models:
+    type: File?
+    label: Models
+    doc: list of models of the library (YAML); without one nothing is assembled and fitted
+  model_definitions:
+    type: File[]
+    default: []
+    label: Definitions
+    doc: definitions of the models and the spectral models that they name (YAML)
+  hpx_order_fitting:
+    type: int
+    default: 7
+    label: Largest order of models
+    doc: largest HEALPix order of assembled source maps, no unit
+  fit:
+    type: boolean
+    default: true
+    label: Fit
+    doc: whether to fit the models, no unit
+  fit_strategy:
+    type: File?
+    label: Strategy
+    doc: stages of the fits, counts and degrees (YAML); without it everything is fitted at once
+  fit_weights:
+    type: File[]
+    default: []
+    label: Likelihood weights
+    doc: weights of pixels that stages of the strategy name, no unit (HEALPix, FITS), known by name
+  fit_parameters:
+    type: File?
+    label: Parameters
+    doc: values, limits and freedom of parameters to start with, in units of their scales (YAML)
+  fit_edisp:
+    type:
+      type: enum
+      symbols: [config, 'on', 'off']
+    default: config
+    label: Energy dispersion
+    doc: whether measured energies differ from true ones, no unit; config as the models say
+  fit_integration:
+    type:
+      type: enum
+      symbols: [fine, fermitools]
+    default: fine
+    label: Integration
+    doc: how bins are integrated without energy dispersion, no unit
+  fit_minos:
+    type: string[]?
+    label: Asymmetric errors
+    doc: parameters (source:parameter, or all) whose asymmetric errors are wanted, no unit
+  fit_cores:
+    type: int
+    default: 1
+    label: Cores of a fit
+    doc: cores to reserve for a fit, no unit; results do not depend on them
 outputs:
   binned_components:
     type: types/binned-component.yml#binned_component[]
@@ -127,6 +182,11 @@ outputs:
     doc: pictures of source maps, no unit (PNG)
     outputSource: [diffuse_maps/pictures_made, catalog_maps/pictures_made]
     linkMerge: merge_flattened
+  model_directories:
+    type: Directory[]?
+    label: Models
+    doc: directory of each model with all that fits open and what was found (YAML, XML, JSON and FITS)
+    outputSource: models/model_directories
 steps:
   plan:
     label: Plan the analysis
@@ -227,3 +287,40 @@ steps:
       engine: engine
       pictures: pictures
     out: [source_maps, pictures_made]
+  models:
+    label: Models and their fits
+    run: models.cwl
+    when: $(inputs.models !== null)
+    in:
+      # valueFrom: both are given where the step runs
+      models:
+        source: models
+        valueFrom: $(self)
+      library:
+        source: library
+        valueFrom: $(self)
+      model_definitions: model_definitions
+      dataset: dataset
+      binning: binning
+      mktime_filters: mktime_filters
+      library_parts: library_parts
+      catalogs: catalogs
+      extended: extended
+      templates: templates
+      hpx_order_ccube: hpx_order_ccube
+      hpx_order_fitting: hpx_order_fitting
+      binned_components: exposure/binned_components
+      source_maps:
+        source: [diffuse_maps/source_maps, catalog_maps/source_maps]
+        linkMerge: merge_flattened
+      caldb: caldb
+      engine: engine
+      fit: fit
+      fit_strategy: fit_strategy
+      fit_weights: fit_weights
+      fit_parameters: fit_parameters
+      fit_edisp: fit_edisp
+      fit_integration: fit_integration
+      fit_minos: fit_minos
+      fit_cores: fit_cores
+    out: [model_directories]

@@ -4,19 +4,20 @@ class: Workflow
 label: Models
 doc: |
   From the models of an analysis and the source maps of the library's components to a directory of
-  each model that fits open: source models, configuration for fermipy, and assembled source maps.
+  each model: source models, configuration for fermipy, assembled source maps, and what the fit found.
 requirements:
   ScatterFeatureRequirement: {}
   StepInputExpressionRequirement: {}
+  SubworkflowFeatureRequirement: {}
   SchemaDefRequirement:
     types:
       - $import: types/component.yml
       - $import: types/binned-component.yml
       - $import: types/source-maps.yml
       - $import: types/model.yml
-      - $import: types/bound-model.yml
       - $import: types/model-component.yml
       - $import: types/bound-model-component.yml
+      - $import: types/bound-model.yml
 inputs:
   dataset:
     type: File
@@ -58,7 +59,7 @@ inputs:
     type: File
     label: Models
     doc: list of models (YAML)
-  definitions:
+  model_definitions:
     type: File[]
     label: Definitions
     doc: definitions of the models and the spectral models that they name (YAML)
@@ -80,19 +81,71 @@ inputs:
     type: types/source-maps.yml#source_maps[]
     label: Source maps
     doc: source maps of each component of the library on each binning component (HEALPix, FITS)
+  caldb:
+    type: Directory?
+    label: Calibration database
+    doc: directory in the layout of CALDB with the response functions, no unit
+  engine:
+    type:
+      - 'null'
+      - type: enum
+        symbols: [embedded, fermitools]
+    label: Engine
+    doc: who fits, no unit; by default LATSKY_ENGINE, else embedded
+  fit:
+    type: boolean
+    default: true
+    label: Fit
+    doc: whether to fit the models, no unit
+  fit_strategy:
+    type: File?
+    label: Strategy
+    doc: stages of the fits, counts and degrees (YAML); without it everything is fitted at once
+  fit_weights:
+    type: File[]
+    default: []
+    label: Likelihood weights
+    doc: weights of pixels that stages of the strategy name, no unit (HEALPix, FITS), known by name
+  fit_parameters:
+    type: File?
+    label: Parameters
+    doc: values, limits and freedom of parameters to start with, in units of their scales (YAML)
+  fit_edisp:
+    type:
+      type: enum
+      symbols: [config, 'on', 'off']
+    default: config
+    label: Energy dispersion
+    doc: whether measured energies differ from true ones, no unit; config as the models say
+  fit_integration:
+    type:
+      type: enum
+      symbols: [fine, fermitools]
+    default: fine
+    label: Integration
+    doc: how bins are integrated without energy dispersion, no unit
+  fit_minos:
+    type: string[]?
+    label: Asymmetric errors
+    doc: parameters (source:parameter, or all) whose asymmetric errors are wanted, no unit
+  fit_cores:
+    type: int
+    default: 1
+    label: Cores of a fit
+    doc: cores to reserve for a fit, no unit; results do not depend on them
 outputs:
   model_directories:
     type: Directory[]
     label: Models
-    doc: directory of each model with all that fits open (YAML, XML, text and FITS)
-    outputSource: gather/model_directories
+    doc: directory of each model with all that fits open and what was found (YAML, XML, JSON and FITS)
+    outputSource: models/model_directory
 steps:
   plan:
     label: Plan the models
     run: ../tools/plan-models.cwl
     in:
       models: models
-      definitions: definitions
+      definitions: model_definitions
       dataset: dataset
       binning: binning
       mktime_filters: mktime_filters
@@ -108,23 +161,20 @@ steps:
     run: expressions/bind-models.cwl
     in:
       planned_models: plan/planned_models
-      definitions: definitions
+      model_components: plan/model_components
+      model_definitions: model_definitions
       templates: templates
+      binned_components: binned_components
+      source_maps: source_maps
     out: [bound_models]
-  init:
-    label: Directory of each model
-    run: ../tools/init-model.cwl
+  models:
+    label: Each model
+    run: subworkflows/model.cwl
     scatter: bound_model
     in:
       bound_model: bind/bound_models
-      model:
-        valueFrom: $(inputs.bound_model.definition)
-      key:
-        valueFrom: $(inputs.bound_model.model.key)
-      spectral_models:
-        valueFrom: $(inputs.bound_model.spectral_models)
-      spectra:
-        valueFrom: $(inputs.bound_model.spectra)
+      parts:
+        valueFrom: $(inputs.bound_model.parts)
       dataset: dataset
       binning: binning
       mktime_filters: mktime_filters
@@ -134,47 +184,14 @@ steps:
       extended: extended
       hpx_order_ccube: hpx_order_ccube
       hpx_order_fitting: hpx_order_fitting
-    out: [manifest, config, source_models, copied_spectra]
-  bind_components:
-    label: Bind the maps of each model
-    run: expressions/bind-model-components.cwl
-    in:
-      planned_models: plan/planned_models
-      manifests: init/manifest
-      model_components: plan/model_components
-      binned_components: binned_components
-      source_maps: source_maps
-    out: [bound_model_components]
-  assemble:
-    label: Assemble the source maps
-    run: ../tools/assemble-model.cwl
-    scatter: bound_model_component
-    in:
-      bound_model_component: bind_components/bound_model_components
-      manifest:
-        valueFrom: $(inputs.bound_model_component.manifest)
-      component:
-        valueFrom: $(inputs.bound_model_component.model_component.name)
-      counts_cube:
-        valueFrom: $(inputs.bound_model_component.counts_cube)
-      source_maps:
-        valueFrom: $(inputs.bound_model_component.source_maps)
-      hpx_order:
-        valueFrom: $(inputs.bound_model_component.model_component.hpx_order)
-      output_name:
-        valueFrom: $(inputs.bound_model_component.model_component.source_maps)
-      ram_mib:
-        valueFrom: $(inputs.bound_model_component.model_component.assemble_ram_mib)
-    out: [assembled]
-  gather:
-    label: Gather the directories
-    run: expressions/gather-models.cwl
-    in:
-      planned_models: plan/planned_models
-      model_components: plan/model_components
-      manifests: init/manifest
-      configs: init/config
-      source_models: init/source_models
-      spectra: init/copied_spectra
-      assembled: assemble/assembled
-    out: [model_directories]
+      caldb: caldb
+      engine: engine
+      fit: fit
+      fit_strategy: fit_strategy
+      fit_weights: fit_weights
+      fit_parameters: fit_parameters
+      fit_edisp: fit_edisp
+      fit_integration: fit_integration
+      fit_minos: fit_minos
+      fit_cores: fit_cores
+    out: [model_directory]

@@ -144,13 +144,6 @@ outputs:
       glob: fit_*.json
       outputEval: |
         ${ return self.filter(function (f) { return !/_timings\.json$/.test(f.basename); })[0]; }
-  timings:
-    type: File
-    label: Timings
-    doc: how long the fit took, s (JSON)
-    format: iana:application/json
-    outputBinding:
-      glob: fit_*_timings.json
   fitted_models:
     type: File[]
     label: Fitted source models

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from latsky.config.analysis import Analysis, read_analysis
+from latsky.fit.strategy import read_strategy
 from latsky.plan import expand
+from latsky.plan_models import definition_files, definitions_of
 
 
 def job_order(analysis: Analysis) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def job_order(analysis: Analysis) -> dict[str, Any]:
         "files_per_job": file.files_per_job,
         "caldb": _as_directory(analysis.caldb) if analysis.caldb else None,
         **(_library_order(analysis) if analysis.library else {}),
+        **(_model_order(analysis) if analysis.library and file.models else {}),
     }
     return {name: value for name, value in order.items() if value is not None}
 
@@ -62,6 +65,33 @@ def _library_order(analysis: Analysis) -> dict[str, Any]:
         ],
         "planes_per_job": file.planes_per_job,
         "catalog_nsrc": file.catalog_nsrc,
+    }
+
+
+def _model_order(analysis: Analysis) -> dict[str, Any]:
+    """Inputs that a list of models adds; settings of the fit where they are not the default."""
+    file, places = analysis.file, analysis.directories
+
+    def given(name: str | None) -> dict[str, str] | None:
+        return as_file(places.resolve(name)) if name else None
+
+    stages = read_strategy(places.resolve(file.fit_strategy)) if file.fit_strategy else ()
+    weights = dict.fromkeys(name for stage in stages for name in stage.masks)
+    settings = {
+        "fit": file.fit,
+        "fit_edisp": "config" if file.fit_edisp else "off",
+        "fit_integration": file.fit_integration,
+        "fit_cores": file.fit_cores,
+    }
+    return {
+        "models": given(file.models),
+        "model_definitions": [as_file(path) for path in definition_files(definitions_of(analysis))],
+        "hpx_order_fitting": file.hpx_order_fitting,
+        "fit_strategy": given(file.fit_strategy),
+        "fit_weights": [given(name) for name in weights] or None,
+        "fit_parameters": given(file.fit_parameters),
+        "fit_minos": list(file.fit_minos) or None,
+        **settings,
     }
 
 

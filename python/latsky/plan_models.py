@@ -7,33 +7,132 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
 
 from latsky import costs, naming
+from latsky.config.analysis import Analysis
 from latsky.config.library import DiffuseSource
-from latsky.config.models import ModelComponent
-from latsky.models.contents import ModelContents
+from latsky.config.models import ModelComponent, ModelDefinition, read_analysis_models
+from latsky.errors import Problems
+from latsky.models.contents import (
+    ModelContents,
+    catalog_key,
+    energy_range,
+    model_contents,
+    read_catalogs,
+)
 from latsky.models.directory import fitting_order
-from latsky.plan import Cut
+from latsky.plan import Cut, Record, expand
 
-Record = dict[str, Any]
+EVALUATIONS = 100
+"""evaluations of the likelihood and its gradient in a fit"""
+EVALUATION_BYTES_S = 1.2e9
+"""bytes of source maps that an evaluation passes over in a second on one core"""
+SINGLE_SHARE = 0.1
+"""memory of the map of a local source over that of one of the whole sky"""
+
+
+@dataclass(frozen=True)
+class ModelPlan:
+    """Records of the models, and what their jobs cost."""
+
+    planned_models: list[Record]
+    model_components: list[Record]
+    assembly: list[costs.Cost]
+    """in the order of ``model_components``"""
+    fits: list[costs.Cost]
+    """in the order of ``planned_models``; none where the analysis stops before"""
+
+    def to_json(self) -> Record:
+        """The lists by output name."""
+        return {
+            "planned_models": self.planned_models,
+            "model_components": self.model_components,
+        }
+
+
+def definitions_of(analysis: Analysis) -> list[ModelDefinition]:
+    """The models of an analysis, none where it names no list. Raises InputErrors."""
+    if analysis.file.models is None or analysis.library is None:
+        return []
+    places = analysis.directories
+    return read_analysis_models(
+        places.resolve(analysis.file.models),
+        analysis.library,
+        places,
+        energy_range(_cuts(analysis)),
+    )
+
+
+def definition_files(models: Sequence[ModelDefinition]) -> list[Path]:
+    """The files of models and their spectral models, each once.
+
+    Raises InputErrors where two have one name: jobs know them by name.
+    """
+    problems = Problems()
+    found: dict[str, Path] = {}
+    for model in models:
+        for path in (model.document.path, model.spectral_path):
+            if path is None:
+                continue
+            first = found.setdefault(path.name, path)
+            if first.resolve() != path.resolve():
+                problems.add(f"another file has this name: {first}", path)
+    problems.raise_any()
+    return list(found.values())
+
+
+def plan_of_models(analysis: Analysis) -> ModelPlan | None:
+    """The plan of an analysis' models; None where it names no list. Raises InputErrors."""
+    definitions = definitions_of(analysis)
+    if not definitions:
+        return None
+    places, cuts = analysis.directories, _cuts(analysis)
+    parts = {catalog_key(part): part for model in definitions for part in model.catalogs}
+    catalogs = read_catalogs(
+        parts.values(),
+        [places.resolve(part.catalog_path) for part in parts.values()],
+        [places.resolve(part.extended_path) for part in parts.values()],
+    )
+    problems = Problems()
+    evclass = analysis.dataset.file.evclass
+    models = problems.each(
+        lambda model: model_contents(model, catalogs, cuts, evclass), definitions
+    )
+    problems.raise_any()
+    file = analysis.file
+    return plan_models(models, file.hpx_order_ccube, file.hpx_order_fitting, fit=file.fit)
+
+
+def _cuts(analysis: Analysis) -> list[Cut]:
+    return expand(analysis.dataset, analysis.binning, analysis.filters)
 
 
 def plan_models(
-    models: Sequence[ModelContents], hpx_order_ccube: int, hpx_order_fitting: int
-) -> dict[str, list[Record]]:
-    """Lists ``planned_models`` and ``model_components``, in the order of models and components."""
-    return {
-        "planned_models": [model_record(contents) for contents in models],
-        "model_components": [
-            component_record(contents, cut, hpx_order_ccube, hpx_order_fitting)
-            for contents in models
-            for cut in contents.cuts
+    models: Sequence[ModelContents],
+    hpx_order_ccube: int,
+    hpx_order_fitting: int,
+    *,
+    fit: bool = True,
+) -> ModelPlan:
+    """The plan of models, in the order of models and components; ``fit``: whether they are."""
+    orders = (hpx_order_ccube, hpx_order_fitting)
+    parts = [(contents, cut) for contents in models for cut in contents.cuts]
+    assembly = [assembly_cost(contents, cut, *orders) for contents, cut in parts]
+    fits = [fit_cost(contents, *orders) for contents in models]
+    return ModelPlan(
+        [model_record(contents, cost) for contents, cost in zip(models, fits, strict=True)],
+        [
+            component_record(*part, cost, fitting_order(part[1], *orders))
+            for part, cost in zip(parts, assembly, strict=True)
         ],
-    }
+        assembly,
+        fits if fit else [],
+    )
 
 
-def model_record(contents: ModelContents) -> Record:
+def model_record(contents: ModelContents, fit: costs.Cost) -> Record:
     """The ``model`` record of a model."""
     key = contents.model.key
     return {
@@ -48,17 +147,13 @@ def model_record(contents: ModelContents) -> Record:
             if isinstance(component.source, DiffuseSource)
             and component.source.model_type == "IsoSource"
         ],
+        **fit.fields("fit"),
     }
 
 
-def component_record(
-    contents: ModelContents, cut: Cut, hpx_order_ccube: int, hpx_order_fitting: int
-) -> Record:
-    """The ``model_component`` record of a model on a binning component."""
-    order = fitting_order(cut, hpx_order_ccube, hpx_order_fitting)
-    fine = min(cut.binning.settings.hpx_order, hpx_order_ccube)
+def component_record(contents: ModelContents, cut: Cut, cost: costs.Cost, order: int) -> Record:
+    """The ``model_component`` record of a model on a binning component, assembled at ``order``."""
     names = cut.names.model_source_maps(contents.model.key, cut.time_filter, cut.binning.key)
-    fields = assembly_cost(fine, order, len(cut.binning.edges), contents).fields("assemble")
     return {
         "key": f"{contents.model.key}_{cut.job_key}",
         "model": contents.model.key,
@@ -67,7 +162,7 @@ def component_record(
         "hpx_order": order,
         "source_keys": sorted(map(source_key, contents.components)),
         "source_maps": naming.base(names),
-        **fields,
+        **cost.fields("assemble"),
     }
 
 
@@ -77,12 +172,39 @@ def source_key(component: ModelComponent) -> str:
     return source.source_key if isinstance(source, DiffuseSource) else source.key
 
 
-def assembly_cost(fine: int, order: int, n_planes: int, contents: ModelContents) -> costs.Cost:
-    """Assembling maps of order ``fine`` at ``order``: one source at the lower order in memory."""
-    dense = sum(not component.single for component in contents.components) + 1
-    read = dense * costs.cube_bytes(fine, n_planes, 4)
-    written = dense * costs.cube_bytes(order, n_planes, 4)
-    held = costs.cube_bytes(order, n_planes) + costs.pixels(fine) * 4 if order < fine else 0
-    ram = math.ceil((costs.BASE_MIB + held / costs.MIB) / 64) * 64
+def assembly_cost(
+    contents: ModelContents, cut: Cut, hpx_order_ccube: int, hpx_order_fitting: int
+) -> costs.Cost:
+    """Assembling the maps of a model: one source at the lower order in memory."""
+    fine = min(cut.binning.settings.hpx_order, hpx_order_ccube)
+    order = fitting_order(cut, hpx_order_ccube, hpx_order_fitting)
+    planes, maps = len(cut.binning.edges), _whole_sky(contents) + 1
+    read = maps * costs.cube_bytes(fine, planes, 4)
+    written = maps * costs.cube_bytes(order, planes, 4)
+    held = costs.cube_bytes(order, planes) + costs.pixels(fine) * 4 if order < fine else 0
     seconds = costs.EMBEDDED.start_s + (read + written) / costs.EMBEDDED.map_bytes_s
-    return costs.Cost(ram, seconds, written)
+    return costs.Cost(_ram_mib(held), seconds, written)
+
+
+def fit_cost(contents: ModelContents, hpx_order_ccube: int, hpx_order_fitting: int) -> costs.Cost:
+    """Fitting a model: the maps of all components at once, counts and model counts besides."""
+    cube = sum(
+        costs.cube_bytes(
+            fitting_order(cut, hpx_order_ccube, hpx_order_fitting), len(cut.binning.edges), 4
+        )
+        for cut in contents.cuts
+    )
+    single = sum(len(sources) for sources in contents.single.values())
+    maps = (_whole_sky(contents) + SINGLE_SHARE * single) * cube
+    seconds = EVALUATIONS * maps / EVALUATION_BYTES_S
+    return costs.Cost(_ram_mib(maps + 8 * cube), costs.EMBEDDED.start_s + seconds, cube)
+
+
+def _whole_sky(contents: ModelContents) -> int:
+    """Maps of a model that cover the whole sky."""
+    return sum(not component.single for component in contents.components)
+
+
+def _ram_mib(held: float) -> int:
+    """Memory of a job that holds so many bytes, in steps of 64 MiB."""
+    return math.ceil((costs.BASE_MIB + held / costs.MIB) / 64) * 64

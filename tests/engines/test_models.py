@@ -1,6 +1,7 @@
-"""models.cwl by itself: from source maps to directories of models, with cwltool."""
+"""models.cwl by itself: from source maps to fitted models, the same from both engines."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from week_analysis import engine
 from latsky.config.binning import read_binning
 from latsky.config.dataset import read_dataset
 from latsky.config.time_filters import read_time_filters
-from latsky.fit.model_files import read_model_files
+from latsky.fit.results import read_results
 from latsky.fits.core import FitsWriter, Header
 from latsky.fits.hpx import HpxGeometry, open_hpx, write_counts_cube, write_energies
 from latsky.fits.srcmaps import source_names, write_source_map
@@ -35,47 +36,56 @@ sources:
   iso: {version: v1, SpectrumType: Norm}
   loop: {version: v1, SpectrumType: Constant_Correction}
 """,
-    "model_two.yaml": "sources: {loop: {version: v2, SpectrumType: BinByBin_2}}",
+    "model_two.yaml": "sources: {loop: {version: v2, SpectrumType: Constant_Correction}}",
     "s.yaml": "Norm: {SpectrumType: FileFunction, spectral_pars: {Normalization: {value: 2}}}",
     "spectral_iso_v1.txt": "10 1e-5\n2e6 1e-14\n",
 }
 MAPS = {"iso_v1": ("iso", 1.0), "loop_v1": ("loop", 2.0), "loop_v2": ("loop", 3.0)}
 
 
-def test_models(tmp_path):
+STEM = "P8_P305_t_source_none"
+LOW, HIGH = f"{STEM}_zmax90_E0_PSF3_GAL_V3", f"{STEM}_zmax105_E1_PSF3_GAL_V3"
+
+
+def write_inputs(root: Path) -> dict:
+    """Job order of models.cwl: two components with maps that rise from pixel to pixel."""
     for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+        (root / name).write_text(text)
 
     def given(name):
-        return {"class": "File", "path": str(tmp_path / name)}
+        return {"class": "File", "path": str(root / name)}
 
     plan = make_plan(
-        read_dataset(tmp_path / "dataset.yaml"),
-        read_binning(tmp_path / "binning.yaml"),
+        read_dataset(root / "dataset.yaml"),
+        read_binning(root / "binning.yaml"),
         read_time_filters(None),
         1,
     )
-    (tmp_path / "unused.fits").touch()
+    livetime = {record["key"]: record["livetime_cube"] for record in plan.livetime_cuts}
+    for name in (*livetime.values(), "exposure.fits"):
+        (root / name).touch()  # nothing reads them without energy dispersion
     binned, maps = [], []
     for component in plan.components:
         geometry = HpxGeometry.from_order(component["hpx_order"])
         edges = np.array(component["energy_edges"])
-        counts = np.ones((len(edges) - 1, geometry.npix))
-        write_counts_cube(tmp_path / component["counts_cube"], geometry, edges, counts)
+        rising = np.linspace(0.0, 1.0, geometry.npix)
+        counts = np.broadcast_to(np.round(20 * rising), (len(edges) - 1, geometry.npix))
+        write_counts_cube(root / component["counts_cube"], geometry, edges, counts)
         binned.append(
             {
                 "component": component,
                 "counts_cube": given(component["counts_cube"]),
-                "livetime_cube": given("unused.fits"),
-                "exposure_cube": given("unused.fits"),
+                "livetime_cube": given(livetime[component["livetime_key"]]),
+                "exposure_cube": given("exposure.fits"),
             }
         )
         for key, (name, value) in MAPS.items():
-            file = f"srcmaps_{key}_P8_P305_t_source_none_{component['key']}_GAL_V3.fits"
-            with FitsWriter(tmp_path / file) as writer:
+            file = f"srcmaps_{key}_{STEM}_{component['key']}_GAL_V3.fits"
+            with FitsWriter(root / file) as writer:
                 writer.primary(Header())
                 write_energies(writer, edges)
-                values = np.full((len(edges), geometry.npix), value)
+                shape = 1.0 if name == "iso" else rising
+                values = value * shape / edges[:, None] * np.ones(geometry.npix)
                 write_source_map(writer, name, geometry, values)
             maps.append(
                 {
@@ -88,45 +98,100 @@ def test_models(tmp_path):
                     "sources": None,
                 }
             )
-    order = {
+    return {
         **{name: given(f"{name}.yaml") for name in ("dataset", "binning", "library")},
         "models": given("modellist.yaml"),
-        "definitions": [given(n) for n in ("model_one.yaml", "model_two.yaml", "s.yaml")],
+        "model_definitions": [given(n) for n in ("model_one.yaml", "model_two.yaml", "s.yaml")],
         "templates": [given("spectral_iso_v1.txt")],
         "hpx_order_fitting": 2,
         "binned_components": binned,
         "source_maps": maps,
+        "fit_edisp": "off",
     }
-    (tmp_path / "job.json").write_text(json.dumps(order))
-    out = tmp_path / "out"
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return write_inputs(tmp_path_factory.mktemp("models"))
+
+
+def run(name, order, place, *flags):
+    """Files of the models by directory and name: what they hold, and where they are."""
+    (place / "job.json").write_text(json.dumps(order))
+    out = place / "out"
     result = engine(
-        "cwltool",
+        name,
         "--no-container",
-        *("--outdir", out, document("cwl/models.cwl"), tmp_path / "job.json"),
+        f"--outdir={out}",
+        *flags,
+        document("cwl/models.cwl"),
+        place / "job.json",
     )
     assert result.returncode == 0, result.stderr
     made = json.loads(result.stdout)["model_directories"]
     assert [entry["basename"] for entry in made] == ["model_one", "model_two"]
-    assert sorted(path.name for path in (out / "model_one").iterdir()) == [
+    files = {str(path.relative_to(out)): path.read_bytes() for path in out.glob("model_*/*")}
+    return files, out
+
+
+@pytest.fixture(scope="module")
+def fitted(inputs, tmp_path_factory):
+    return run("cwltool", inputs, tmp_path_factory.mktemp("cwltool"))
+
+
+def test_directories(fitted):
+    files, out = fitted
+    names = {name.partition("/")[2] for name in files if name.startswith("model_one/")}
+    assert names == {
         "config.yaml",
         "spectral_iso_v1.txt",
         "srcmap_manifest_one.yaml",
-        "srcmaps_P8_P305_t_source_none_zmax105_E1_PSF3_GAL_V3.fits",
-        "srcmaps_P8_P305_t_source_none_zmax90_E0_PSF3_GAL_V3.fits",
+        f"srcmaps_{HIGH}.fits",
+        f"srcmaps_{LOW}.fits",
         "srcmdl_one_master.xml",
         "srcmdl_one_zmax105_E1_PSF3.xml",
         "srcmdl_one_zmax90_E0_PSF3.xml",
-    ]
+        "fit_one.json",
+        "fit_one.xml",
+        "fit_one_parameters.yaml",
+        "mcube_one_zmax105_E1_PSF3.fits",
+        "mcube_one_zmax90_E0_PSF3.fits",
+    }
     for model, names, value in (("one", ["iso", "loop"], 2.0), ("two", ["loop"], 3.0)):
-        fine = out / f"model_{model}/srcmaps_P8_P305_t_source_none_zmax90_E0_PSF3_GAL_V3.fits"
+        fine = out / f"model_{model}/srcmaps_{LOW}.fits"
         assert source_names(fine) == names
         table = open_hpx(fine, "loop")
         assert table.geometry.order == 2
-        # four pixels of order 3 in one of order 2
-        np.testing.assert_allclose(table.read(), 4 * value)
-        livetime = tmp_path / "ltcube_t_none_zmax90.fits"
-        livetime.touch()
-        tmp_path.joinpath("ltcube_t_none_zmax105.fits").touch()
-        files = read_model_files(out / f"model_{model}/config.yaml", list(tmp_path.glob("lt*")))
-        assert files.name == model
-        assert sorted(files.shared.names) == names
+        # four pixels of order 3 in one of order 2: all pixels have 0.5 in the mean
+        np.testing.assert_allclose(table.read()[0].mean(), 4 * value * 0.5 / 100, rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["one", "two"])
+def test_fits(fitted, model):
+    """Where a factor scales all of a model, as many counts are predicted as there are."""
+    found = read_results(fitted[1] / f"model_{model}/fit_{model}.json")
+    assert found.converged and not found.energy_dispersion
+    observed = sum(sum(component.observed) for component in found.components)
+    predicted = sum(sum(component.predicted) for component in found.components)
+    assert predicted == pytest.approx(observed, rel=1e-6)
+
+
+def test_toil(inputs, fitted, tmp_path):
+    files, _ = run(
+        "toil-cwl-runner",
+        inputs,
+        tmp_path,
+        f"--jobStore={tmp_path / 'store'}",
+        "--batchSystem=single_machine",
+        "--maxCores=2",
+        "--disableProgress",
+        "--publishWorkflowMetrics=no",
+    )
+    assert files == fitted[0]
+
+
+def test_stop_before_the_fit(inputs, fitted, tmp_path):
+    files, _ = run("cwltool", {**inputs, "fit": False}, tmp_path)
+    begun = ("fit_", "mcube_")
+    kept = {n: c for n, c in fitted[0].items() if not n.partition("/")[2].startswith(begun)}
+    assert files == kept

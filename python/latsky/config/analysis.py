@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -37,13 +37,28 @@ class AnalysisFile(Section):
     hpx_order_ccube: int = Field(default=9, ge=0, le=13, description="largest counts order")
     hpx_order_expcube: int = Field(default=6, ge=0, le=13, description="largest exposure order")
     hpx_order_fitting: int = Field(default=7, ge=0, le=13, description="largest order of models")
-    files_per_job: int = Field(default=1, ge=1, description="event files that share a job")
+    files_per_job: int | None = Field(
+        default=None, ge=1, description="event files that share a job [by their size and engine]"
+    )
     planes_per_job: int | None = Field(
         default=None, ge=1, description="energy planes of source maps that share a job [by order]"
     )
     catalog_nsrc: int | None = Field(
         default=None, ge=1, description="catalogue sources that share a job [by order and planes]"
     )
+    fit: bool = Field(default=True, description="whether to fit the models")
+    fit_strategy: Annotated[str | None, Unset] = Field(
+        default=None, description="stages of the fits [everything at once]"
+    )
+    fit_parameters: Annotated[str | None, Unset] = Field(
+        default=None, description="parameters that the fits start with [those of the models]"
+    )
+    fit_edisp: bool = Field(default=True, description="energy dispersion in the fits")
+    fit_integration: Literal["fine", "fermitools"] = Field(
+        default="fine", description="bin integrals without energy dispersion"
+    )
+    fit_minos: Names = Field(default=(), description="source:parameter, or all: asymmetric errors")
+    fit_cores: int = Field(default=1, ge=1, description="cores of a fit")
     merged_gasmap_dir: str = Field(
         default="merged_gasmaps", description="directory of the merged gas maps"
     )
@@ -136,8 +151,9 @@ def gather_analysis(path: str | os.PathLike[str], problems: Problems) -> Analysi
     if file.library and (library_path := locate("library")):
         projection = dataset.file.projtype if dataset else "healpix"
         library = problems.collect(lambda: read_library(library_path, directories, projection))
-    if file.models:
-        locate("models")
+    for key in ("models", "fit_strategy", "fit_parameters"):
+        if getattr(file, key):
+            locate(key)
     lists = {}
     for key in ("ft1file", "ft2file"):
         names = getattr(file, key) or _default_list(document, key, dataset, binning, directories)

@@ -100,8 +100,8 @@ def main(arguments: Sequence[str]) -> int:
             tuple(options.extended),
         )
     )
-    lists = plan_models(models, options.hpx_order_ccube, options.hpx_order_fitting)
-    text = json.dumps(lists, indent=1, ensure_ascii=False) + "\n"
+    plan = plan_models(models, options.hpx_order_ccube, options.hpx_order_fitting)
+    text = json.dumps(plan.to_json(), indent=1, ensure_ascii=False) + "\n"
     temporary = Path(".cwl.output.json.part")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace("cwl.output.json")
