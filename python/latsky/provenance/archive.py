@@ -1,6 +1,7 @@
 """A run in one zip file: a BagIt bag whose payload is the run's crate.
 
-Payload: ``run.json``, ``suite/``, ``config/``, ``records/``, ``engine.log``, the crate's metadata,
+Payload: ``run.json``, ``suite/``, ``config/``, ``records/``, ``engine.log``, ``overrides.json``
+(where jobs ran in an image), the crate's metadata,
 ``job-order.yml`` and ``outputs.json`` with names relative to it, ``inputs.json`` (what every input
 is and where it goes), ``requirements.txt``, ``software/`` (latsky as a wheel) and, as asked for,
 ``inputs/``, ``outputs/`` and ``images/``. Inputs lie below the beginning of their SHA-256, so equal
@@ -83,6 +84,11 @@ def pack(
         for name in ("run.json", "engine.log"):
             if (data.directory / name).is_file():
                 shutil.copyfile(data.directory / name, tree / name)
+        if (overrides := data.directory / "overrides.json").is_file():
+            # the image of each tool, which are named as seen from the payload
+            root = f"{Path(data.run['directory']).as_uri()}/"
+            text = overrides.read_text(encoding="utf-8").replace(root, "")
+            (tree / "overrides.json").write_text(text, encoding="utf-8")
         write_yaml(tree / "job-order.yml", order)
         write_json(tree / "outputs.json", outputs)
         table = [_entry(piece, "inputs" in parts) for piece in inputs]
@@ -92,7 +98,7 @@ def pack(
         (tree / "requirements.txt").write_text(pins, encoding="utf-8")
         (tree / "software").mkdir()
         (tree / "software" / wheel_name()).write_bytes(build_wheel())
-        text = readme(data, output, table, bool(pictures), "outputs" in parts)
+        text = readme(data, output, table, "images" in parts, "outputs" in parts)
         (tree / "README.md").write_text(text, encoding="utf-8")
         places = {piece.sha256: piece.place for piece in reversed(chosen)}
         for entry in entries(order):

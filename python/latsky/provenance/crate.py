@@ -723,6 +723,7 @@ class _Builder:
             "job-order.yml": "Job order with the hashes of all inputs",
             "outputs.json": "Outputs of the workflow",
             "engine.log": "Log of the engine",
+            "overrides.json": "Image of each tool",
             "requirements.txt": "Python packages of the run",
             "inputs.json": "All input files with their places",
         }
