@@ -89,6 +89,9 @@ def test_scancel_and_a_lost_leader(slurm, make_run, undisturbed):
     assert run.finish() == 0
     check(run, undisturbed, lost=1)
     assert run.records("cached")
+    [account] = [json.loads(path.read_text()) for path in run.directory.rglob("records/*.slurm")]
+    assert (account["job"], account["state"]) == (victim, "CANCELLED")
+    assert (account["nodes"], account["exit_code"]) == ("localhost", "0:15")
 
 
 def test_edited_configuration(slurm, make_run, undisturbed):
