@@ -44,6 +44,11 @@ class ModelPlan:
     fits: list[costs.Cost]
     """in the order of ``planned_models``; none where the analysis stops before"""
 
+    @property
+    def jobs(self) -> int:
+        """Jobs that models.cwl runs, that of the plan itself included."""
+        return 1 + len(self.planned_models) + len(self.model_components) + len(self.fits)
+
     def to_json(self) -> Record:
         """The lists by output name."""
         return {

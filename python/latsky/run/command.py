@@ -11,14 +11,18 @@ from latsky.check import check_analysis, show_warnings
 from latsky.config.analysis import Analysis
 from latsky.errors import InputErrors
 from latsky.job_order import job_order, write_job_order
+from latsky.plan_models import definition_files, definitions_of, plan_of_models
 from latsky.provenance import run_record
 from latsky.provenance.closure import copy_closure
 from latsky.provenance.hashing import hash_order
 from latsky.run import engine, toil, way
 from latsky.run.container import ENGINES, choose
+from latsky.run.model_links import link_inputs
 from latsky.run.products import (
     draw,
     file_outputs,
+    read_fits,
+    show_fit,
     show_maps_table,
     show_table,
     summarise,
@@ -42,6 +46,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="directory of the run: products, job order, logs [run, beside the master file]",
     )
     parser.add_argument("--no-plots", action="store_true", help="draw no sky maps")
+    parser.add_argument("--no-report", action="store_true", help="write no report")
     parser.add_argument(
         "--engine",
         choices=ENGINES,
@@ -61,7 +66,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputErrors(report.problems)
     directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
     pictures = not options.no_plots
-    total = count_jobs(plan_of(report.analysis), pictures)
+    models = plan_of_models(report.analysis)
+    total = count_jobs(plan_of(report.analysis), pictures) + (models.jobs if models else 0)
     scratch = report.analysis.file.scratch
     scratch = options.analysis.resolve().parent / scratch if scratch else None
     with engine.locked(directory) as lock:
@@ -89,15 +95,36 @@ def run(options: argparse.Namespace) -> int:
             if status == 0:
                 gasmaps = report.analysis.file.merged_gasmap_dir
                 outputs = file_outputs(outputs, directory, gasmaps)
+                if models is not None:
+                    link_inputs(report.analysis, directory)
     if status != 0:
         return _explain(status, log, directory)
     show_table(summarise(outputs))
     show_maps_table(summarise_maps(outputs))
+    for found in read_fits(outputs):
+        show_fit(found)
     print(f"products and record of the run: {directory}")
     if pictures:
         draw(outputs, directory)
         print(f"sky maps: {directory / 'plots'}; others: latsky view FILE")
+    if not options.no_report:
+        _write_report(directory)
     return 0
+
+
+def _write_report(directory: Path) -> None:
+    """Write the report of a run; a failure is told, but the run has its products."""
+    from latsky.report.gather import gather
+    from latsky.report.page import write_report
+
+    try:
+        print(f"report: {write_report(gather(directory), directory / 'report')}")
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"
+        print(
+            f"latsky run: warning: no report ({words}); try: latsky report {directory}",
+            file=sys.stderr,
+        )
 
 
 def prepare(analysis: Analysis, directory: Path, pictures: bool = True) -> tuple[Path, dict]:
@@ -119,10 +146,15 @@ def prepare(analysis: Analysis, directory: Path, pictures: bool = True) -> tuple
 
 def _config(analysis: Analysis) -> list[Path]:
     """The YAML files of an analysis."""
-    named = (analysis.comp_path, analysis.data_path, analysis.filters_path)
+    file, places = analysis.file, analysis.directories
+    named = [analysis.comp_path, analysis.data_path, analysis.filters_path]
     library = analysis.library
     parts = (library.document.path, *library.parts) if library else ()
-    return [analysis.document.path, *(path for path in named if path is not None), *parts]
+    models = definition_files(definitions_of(analysis))
+    if models:
+        keys = (file.models, file.fit_strategy, file.fit_parameters)
+        named += [places.resolve(name) for name in keys if name]
+    return [analysis.document.path, *(p for p in named if p is not None), *parts, *models]
 
 
 def _explain(status: int, log: RunLog, directory: Path) -> int:

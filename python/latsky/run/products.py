@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latsky.fit.results import Results
 
 DIRECTORIES = {
     "counts_cube": "counts_cubes",
@@ -19,6 +22,10 @@ DIRECTORIES = {
     "pictures_made": "plots",
 }
 """field of a record or output → directory, as fermipy's diffuse analysis has them"""
+MODELS = "analysis"
+"""directory of the models' own, as fermipy's diffuse analysis has it"""
+MOST_PARAMETERS = 40
+"""parameters of a model that are shown, those of the sources that predict most first"""
 DIFFERENT_SPECTRA = ("IsoSource", "CatalogSources")
 """kinds of components whose maps hold no spectrum: no counts without one"""
 
@@ -58,9 +65,12 @@ def file_outputs(
     """Move the files of a run into its directory tree and note their new places.
 
     ``outputs`` is the runner's output object; the same with new locations is returned and written
-    to ``outputs.json``. ``merged_gasmaps`` is the directory of merged rings.
+    to ``outputs.json``. ``merged_gasmaps`` is the directory of merged rings. The files that an
+    earlier run left in a model's directory go.
     """
     places = {**DIRECTORIES, "merged_gasmaps": merged_gasmaps}
+    for model in outputs.get("model_directories") or ():
+        _place_model(model, directory / MODELS / model["basename"])
     moved: dict[str, Path] = {}
     for name, file in _files(outputs):
         old = Path(file["path"])
@@ -80,12 +90,27 @@ def file_outputs(
     return outputs
 
 
+def _place_model(model: dict[str, Any], new: Path) -> None:
+    """Move the directory of a model and note its new place."""
+    old = Path(model["path"])
+    new.mkdir(parents=True, exist_ok=True)
+    for leftover in new.iterdir():
+        if not leftover.is_dir():
+            leftover.unlink()
+    for path in old.iterdir():
+        path.replace(new / path.name)
+    old.rmdir()
+    for entry in (model, *model.get("listing", ())):
+        place = new if entry is model else new / entry["basename"]
+        entry["path"], entry["location"] = str(place), place.as_uri()
+
+
 def _files(value: Any, name: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """All files in an output object, with the name of the field that holds them."""
+    """All files in an output object that are in no directory, with the field that holds them."""
     if isinstance(value, list):
         for item in value:
             yield from _files(item, name)
-    elif isinstance(value, dict):
+    elif isinstance(value, dict) and value.get("class") != "Directory":
         if value.get("class") == "File":
             yield name, value
         else:
@@ -189,6 +214,54 @@ def show_maps_table(products: list[MapProduct]) -> None:
     if not console.is_terminal:
         console.width = 120
     console.print(table)
+
+
+def read_fits(outputs: dict[str, Any]) -> list[Results]:
+    """Results of the fits of a run; models that were not fitted have none."""
+    from latsky.fit.results import read_results
+
+    return [
+        read_results(path)
+        for model in outputs.get("model_directories") or ()
+        for path in sorted(Path(model["path"]).glob("fit_*.json"))
+    ]
+
+
+def show_fit(found: Results) -> None:
+    """Print the parameters of a fitted model."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    state = "converged" if found.converged else "NOT CONVERGED"
+    gain = found.log_likelihood - found.log_likelihood_start
+    table = Table(
+        title=f"Fit of {found.model}: {state}, ln L {found.log_likelihood:.1f} ({gain:+.1f})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    counts = {source.name: source.npred for source in found.sources}
+    ordered = sorted(found.parameters, key=lambda parameter: -counts[parameter.source])
+    for column in ("source", "parameter"):
+        table.add_column(column, no_wrap=True)
+    for column in ("value", "error", "predicted counts"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("")
+    for parameter in ordered[:MOST_PARAMETERS]:
+        table.add_row(
+            parameter.source,
+            parameter.name,
+            f"{parameter.value * parameter.scale:.4g}",
+            f"{parameter.error * abs(parameter.scale):.2g}",
+            f"{counts[parameter.source]:.0f}",
+            "at its limit" if parameter.at_limit else "",
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120
+    console.print(table)
+    if len(ordered) > MOST_PARAMETERS:
+        print(f"{len(ordered) - MOST_PARAMETERS} more parameters are in fit_{found.model}.json")
 
 
 def draw(outputs: dict[str, Any], directory: Path) -> list[Path]:
