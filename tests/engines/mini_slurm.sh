@@ -67,6 +67,9 @@ MinJobAge=86400
 SlurmctldTimeout=30
 SlurmdTimeout=${SLURM_NODE_TIMEOUT:-30}
 KillWait=2
+# memory is enforced without cgroups: a job that holds more than it asked for is killed
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 MailProg=/bin/true
 NodeName=localhost NodeAddr=127.0.0.1 NodeHostname=localhost CPUs=${SLURM_CPUS:-8} RealMemory=$(awk '/MemTotal/{print int($2/1024*0.9)}' /proc/meminfo) State=UNKNOWN
 PartitionName=test Nodes=localhost Default=YES MaxTime=INFINITE DefaultTime=60 State=UP

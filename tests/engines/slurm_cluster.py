@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from latsky.run.slurm import seconds
+
 HERE = Path(__file__).parent
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
@@ -37,6 +39,14 @@ class Cluster:
         command = ["squeue", "-h", "-t", "RUNNING", "-o", "%i"]
         return subprocess.run(command, capture_output=True, text=True).stdout.split()
 
+    def asked(self, number: str) -> tuple[int, float]:
+        """Memory in MiB and time in s that a job asked for, by Slurm's own record of it."""
+        command = ["scontrol", "-o", "show", "job", number]
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        words = dict(word.split("=", 1) for word in text.split() if "=" in word)
+        memory, unit = words["MinMemoryNode"][:-1], words["MinMemoryNode"][-1]
+        return int(float(memory) * {"M": 1, "G": 1024}[unit]), seconds(words["TimeLimit"])
+
 
 @dataclass(frozen=True)
 class Run:
@@ -45,9 +55,10 @@ class Run:
     directory: Path
     order: Path
     site: Path | None
+    workflow: str = "workflow.cwl"
 
     def start(self) -> subprocess.Popen:
-        command = [sys.executable, HERE / "leader.py", self.directory, self.order]
+        command = [sys.executable, HERE / "leader.py", self.directory, self.workflow, self.order]
         command += [self.site] if self.site else []
         log = (self.directory.parent / f"{self.directory.name}.log").open("ab")
         return subprocess.Popen(command, stdout=log, stderr=log)

@@ -5,9 +5,12 @@ import json
 import subprocess
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from slurm_cluster import Run, await_
+
+from latsky.run.requests import WORKER_MIB, WORKER_S
 
 pytestmark = pytest.mark.slurm
 
@@ -20,7 +23,7 @@ EXPECTED = {("first_parts", 1), ("first_parts", 2), ("second_parts", 1), ("secon
 def make_run(tmp_path):
     """A run of the stand-in workflow on Slurm; ``local=True`` on this machine."""
 
-    def make(name="run", *, local=False, seconds=0.0, site=None, **inputs):
+    def make(name="run", *, local=False, seconds=0.0, site=None, workflow="workflow.cwl", **inputs):
         texts = {}
         for key in ("first", "second"):
             texts[key] = tmp_path / f"{key}.txt"
@@ -31,7 +34,7 @@ def make_run(tmp_path):
         order.write_text(json.dumps({"numbers": NUMBERS, "seconds": seconds, **files, **inputs}))
         profile = tmp_path / f"{name}-site.yaml"
         profile.write_text(json.dumps({"partition": "test", "max_cores": 2, **(site or {})}))
-        return Run(tmp_path / name, order, None if local else profile)
+        return Run(tmp_path / name, order, None if local else profile, workflow)
 
     return make
 
@@ -115,6 +118,37 @@ def test_a_tool_that_fails_twice(slurm, make_run, undisturbed, tmp_path):
     check(run, undisturbed, lost=4)
     failed = [record for record in run.records() if record.get("status") != "success"]
     assert [record["exit_code"] for record in failed] == [3] * 4
+
+
+def test_jobs_that_ask_for_too_little(slurm, make_run, tmp_path):
+    """Memory enforced by Slurm, a time limit of CWL and Slurm's own: each retried with more."""
+    run = make_run(workflow="limits.cwl", state=str(tmp_path / "state"))
+    leader = run.start()
+
+    def attempts(step):
+        return [record for record in run.records() if record["step"] == [step]]
+
+    def ask(record):
+        return slurm.asked(record["slurm"]["SLURM_JOB_ID"])
+
+    [stopped] = await_(lambda: attempts("stopped"))
+    before = ask(stopped)
+    number = stopped["slurm"]["SLURM_JOB_ID"]
+    subprocess.run(["scontrol", "update", f"jobid={number}", "timelimit=0"], check=True)
+    assert run.finish(leader) == 0
+    joined = Path(json.loads((run.directory / "outputs.json").read_text())["joined"]["path"])
+    assert joined.read_text() == "fed\narrived\nwent on\n"
+
+    first, second = attempts("hungry")
+    assert "status" not in first, "Slurm killed the whole job"
+    assert ask(first)[0] == 64 + WORKER_MIB < ask(second)[0]
+    first, second = attempts("slow")
+    assert (first["cause"], first["time_limit"], second["time_limit"]) == ("time", 3, 6)
+    first, second = attempts("stopped")
+    account = json.loads((run.directory / "records" / f"{first['id']}.slurm").read_text())
+    assert account["state"] == "TIMEOUT"
+    assert (before[1], ask(second)[1]) == (600 + WORKER_S, 1200 + WORKER_S)
+    assert len(run.records()) == 7
 
 
 def test_controller_and_node_come_back(slurm, make_run, undisturbed):

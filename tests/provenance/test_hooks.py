@@ -50,3 +50,26 @@ def test_factories() -> None:
     assert parameters(cwltool.main.run) == ["args", "kwargs"]
     assert parameters(toil.toil_make_tool) == ["toolpath_object", "loadingContext"]
     assert issubclass(toil.ToilCommandLineTool, cwltool.command_line_tool.CommandLineTool)
+
+
+def test_batch_system() -> None:
+    """What latsky.run.toil_slurm extends."""
+    from toil.batchSystems import registry
+    from toil.batchSystems.slurm import SlurmBatchSystem
+    from toil.worker import WALLTIME_EXIT_CODE
+
+    from latsky.run.causes import EXIT_CODES
+
+    thread = SlurmBatchSystem.GridEngineThread
+    assert parameters(SlurmBatchSystem.issueBatchJob)[1:] == [
+        "command", "job_desc", "job_environment",
+    ]  # fmt: skip
+    assert parameters(thread.prepareSubmission)[1:4] == ["cpu", "memory", "walltime"]
+    assert parameters(thread.submitJob) == ["self", "subLine"]
+    assert parameters(thread._get_job_details) == ["self", "job_id_list"]
+    assert parameters(thread._get_job_return_code) == ["self", "status"]
+    for inner in ("_getJobDetailsFromScontrol", "_getJobDetailsFromSacct"):
+        assert parameters(getattr(thread, inner)) == ["self", "job_id_list"]
+    assert parameters(thread._remaining_jobs) == ["self", "job_id_list", "job_details"]
+    assert parameters(registry.add_batch_system_factory) == ["key", "class_factory"]
+    assert EXIT_CODES["time"] == WALLTIME_EXIT_CODE

@@ -5,8 +5,10 @@ import argparse
 import pytest
 
 from latsky.errors import InputError, InputErrors
-from latsky.run import doctor, submit
+from latsky.run import slurm, submit
+from latsky.run.requests import WORKER_MIB, WORKER_S, Limits
 from latsky.run.site import Site, read_site
+from latsky.run.slurm import Partition
 from latsky.run.suite import suite_root
 from latsky.run.toil import check_flags, toil_flags
 
@@ -37,12 +39,39 @@ def test_all_mistakes_at_once(tmp_path):
 def test_flags_for_slurm(tmp_path):
     site = Site(partition="p", account="a", qos="q", sbatch=["--constraint=a b"], time="01:00:00",
                 max_cores=8, max_memory_mib=1000, scratch="/scratch", retries=3)  # fmt: skip
-    flags = toil_flags(tmp_path, site, 1)
+    granted = Partition("p", True, 86400.0, 1000, 8)
+    flags = toil_flags(tmp_path, site, 1, granted=granted)
     [arguments] = [flag for flag in flags if flag.startswith("--slurmArgs=")]
     assert "--partition=p --account=a --qos=q '--constraint=a b' --comment=latsky-" in arguments
-    assert {"--batchSystem=slurm", "--slurmTime=01:00:00", "--maxCores=8", "--maxMemory=1000Mi",
+    assert {"--batchSystem=slurm", "--maxCores=8", f"--maxMemory={1000 - WORKER_MIB}Mi",
+            "--doubleMem=True", "--doubleTime=True",
             "--workDir=/scratch", "--retryCount=3", "--no-prepull"} <= set(flags)  # fmt: skip
     assert not any("bypass" in flag for flag in flags)
+    plain = toil_flags(tmp_path, Site(), 1, granted=granted)
+    assert any("--partition=p" in flag for flag in plain), "Toil shall not choose one"
+
+
+def test_what_a_job_may_have(monkeypatch):
+    """The partition's limits, and within them those of the profile."""
+    lines = "batch*|up|1-00:00:00|64000+|32\nbatch*|up|1-00:00:00|128000|16\nlong|up|infinite|1|1\n"
+    asked = []
+    monkeypatch.setattr(slurm, "ask", lambda *words, patience: asked.append(words) or lines)
+    monkeypatch.delenv("SBATCH_PARTITION", raising=False)
+    assert Site().granted() == Partition("batch", True, 86400.0, 128000, 32)
+    assert "-p" not in asked[-1]
+    site = Site(partition="batch", max_time="08:00:00", max_memory_mib=100000, time="02:00:00")
+    lines = "".join(lines.splitlines(True)[:2])
+    granted = site.granted()
+    assert (granted.time_s, granted.memory_mib, granted.cores) == (28800.0, 100000, 32)
+    assert asked[-1][-2:] == ("-p", "batch")
+    limits = site.limits(granted)
+    assert Limits.from_text(limits.as_text()) == limits
+    # at least the profile's, at most what is granted, else the command's with room for the worker
+    assert [limits.time(s) for s in (0, 600, 14400, 86400)] == [7200, 7200, 14400 + WORKER_S, 28800]
+    assert Limits().time(600) == 600 + WORKER_S and Limits().time(0) == 0
+    lines = ""
+    with pytest.raises(InputError, match="no such partition"):
+        site.granted()
 
 
 @pytest.mark.parametrize(
@@ -72,5 +101,5 @@ def test_the_leader_as_a_job(tmp_path):
     [("30", 1800), ("10:30", 630), ("08:00:00", 28800), ("2-12", 216000), ("1-00:00:01", 86401)],
 )
 def test_times_as_slurm_writes_them(text, seconds):
-    assert doctor._seconds(text) == seconds
-    assert doctor._seconds("infinite") > seconds
+    assert slurm.seconds(text) == seconds
+    assert slurm.seconds("infinite") > seconds

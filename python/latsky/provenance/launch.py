@@ -2,6 +2,7 @@
 
 ``python -m latsky.provenance.launch cwltool|toil RECORDS ENGINE-ARGUMENTS…``: what the engine's own
 command would do with those arguments, and a record of every tool that ran in the directory RECORDS.
+Toil's jobs in Slurm keep to LATSKY_LIMITS (latsky.run.requests).
 Where LATSKY_STORE (a directory) and LATSKY_PROGRAMS (hash of the programs) are set, finished work
 is kept there and taken from there (latsky.run.reuse).
 """
@@ -26,7 +27,10 @@ def launch(engine: str, records: Path, arguments: Sequence[str]) -> int:
         import toil.cwl.cwltoil as toil
 
         from latsky.provenance.toil_recorder import RecordedToilExpression, RecordedToilTool
+        from latsky.run import toil_slurm
+        from latsky.run.requests import Limits
 
+        toil_slurm.register(Limits.from_text(os.environ.get("LATSKY_LIMITS", "{}")))
         toil_classes = {
             "CommandLineTool": RecordedToilTool,
             "ExpressionTool": RecordedToilExpression,

@@ -42,7 +42,7 @@ from cwltool.job import JobBase
 
 from latsky.provenance.fits_sums import datasums
 from latsky.provenance.hashing import path_of, sha256
-from latsky.run import reuse
+from latsky.run import causes, reuse
 
 SCHEMA = "latsky-record/1"
 ACCOUNT = ".slurm"
@@ -146,6 +146,8 @@ def recording(base: type) -> type:
         """A job that writes a record before and after its command."""
 
         latsky_tool: Any = None
+        latsky_cause: causes.Cause | None = None
+        """why the command failed, where more memory or time would have helped"""
 
         def _execute(
             self,
@@ -172,6 +174,12 @@ def recording(base: type) -> type:
                 record["status"] = status
                 record.setdefault("end", now())
                 record["usage"] = usage
+                if status != "success":
+                    self.latsky_cause = causes.cause(
+                        record.get("exit_code", 0), usage.get("wall_s", 0.0), self.timelimit, log
+                    )
+                    if self.latsky_cause:
+                        record["cause"] = self.latsky_cause
                 record["log_bytes"] = log.stat().st_size if log.exists() else 0
                 write(directory, record, finished=True)
                 inner_callback(outputs, status)
@@ -236,9 +244,10 @@ def _wait(process: Any, usage: dict[str, Any]) -> None:
     except ChildProcessError:
         process.wait()  # the engine's time limit reaped it first
         return
+    finally:
+        usage["wall_s"] = round(time.monotonic() - begun, 3)
     process.returncode = os.waitstatus_to_exitcode(status)
     usage.update(
-        wall_s=round(time.monotonic() - begun, 3),
         user_s=round(used.ru_utime, 3),
         system_s=round(used.ru_stime, 3),
         max_rss_kib=used.ru_maxrss,

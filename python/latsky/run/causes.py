@@ -21,6 +21,8 @@ _KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 _NO_MEMORY = re.compile(
     rb"MemoryError|std::bad_alloc|Cannot allocate memory|Unable to allocate .* for an array"
 )
+_SLACK_S = 1.0
+"""the engine's clock starts a little before the command's"""
 _TAIL = 1 << 14
 """bytes at the end of a log in which a command says what it died of"""
 
@@ -29,7 +31,7 @@ def cause(code: int, seconds: float, limit: int | None, log: Path) -> Cause | No
     """The cause of a failure: exit status, s that the command took, its limit in s, its output."""
     if code == 0:
         return None
-    if limit and seconds >= limit:
+    if limit and seconds > limit - _SLACK_S:
         return "time"
     if code in _KILLED or _NO_MEMORY.search(_tail(log)):
         return "memory"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import re
+import datetime
+import math
 import shutil
 import subprocess
 import uuid
@@ -16,6 +17,7 @@ from latsky.errors import InputError, InputErrors
 from latsky.plan import Plan
 from latsky.run import images, slurm
 from latsky.run.environment import script
+from latsky.run.requests import WORKER_MIB
 from latsky.run.site import Site, read_site
 
 
@@ -154,39 +156,22 @@ def _sizes(analysis: Path) -> Iterator[int]:
 
 
 def _partition(site: Site, analysis: Path | None) -> str:
-    command = ["sinfo", "-h", "-o", "%P|%a|%l|%m|%c"]
-    command += ["-p", site.partition] if site.partition else []
-    lines = [line.split("|") for line in slurm.ask(*command, patience=5).splitlines()]
-    lines = [words for words in lines if site.partition or words[0].endswith("*")]
-    if not lines:
+    found = slurm.partition(site.partition)
+    if found is None:
         raise InputError("no such partition", key=site.partition or "default")
-    name, available, limit = lines[0][:3]
-    memory = max(int(re.sub(r"\D", "", words[3])) for words in lines)
-    if available != "up":
-        raise InputError(f"is {available}", key=name)
-    if site.time and _seconds(site.time) > _seconds(limit):
-        raise InputError(f"time {site.time} is over the partition's limit {limit}", key=name)
+    if not found.up:
+        raise InputError("is down", key=found.name)
+    for key in ("time", "max_time"):
+        text = getattr(site, key)
+        if text and slurm.seconds(text) > found.time_s:
+            limit = datetime.timedelta(seconds=found.time_s)
+            raise InputError(f"{key} {text} is over the partition's limit {limit}", key=found.name)
     if analysis is not None:
-        largest = _memory(_plan(analysis))
-        if largest > memory:
-            raise InputError(f"a job needs {largest} MiB, the nodes have {memory}", key=name)
-    return f"{name} up, limit {limit}, nodes of {memory} MiB"
-
-
-def _seconds(text: str) -> float:
-    """A time as Slurm writes it, in s."""
-    if text in ("infinite", "UNLIMITED"):
-        return float("inf")
-    days, _, rest = text.rpartition("-")
-    parts = [int(part) for part in rest.split(":")]
-    if days:
-        parts += [0] * (3 - len(parts))
-    elif len(parts) == 1:
-        parts = [0, parts[0], 0]
-    elif len(parts) == 2:
-        parts = [0, *parts]
-    hours, minutes, seconds = parts
-    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+        largest, most = _memory(_plan(analysis)) + WORKER_MIB, site.granted().memory_mib
+        if largest > most:
+            raise InputError(f"a job needs {largest} MiB, it can get {most}", key=found.name)
+    limit = "none" if math.isinf(found.time_s) else datetime.timedelta(seconds=found.time_s)
+    return f"{found.name} up, time limit {limit}, {found.memory_mib} MiB, {found.cores} cores"
 
 
 def _node(site: Site, outdir: Path, image: Path | None, patience: int) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import math
+import os
+import re
 import shutil
 import subprocess
 import time
@@ -59,6 +62,60 @@ def cancel(which: list[SlurmJob]) -> None:
     """Cancel jobs."""
     for first in range(0, len(which), 100):
         ask("scancel", "-Q", *(job.id for job in which[first : first + 100]))
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What a partition grants to a job."""
+
+    name: str
+    up: bool
+    time_s: float
+    """time limit, infinite where there is none"""
+    memory_mib: int
+    """of its largest node"""
+    cores: int
+    """of its largest node"""
+
+
+def partition(name: str | None) -> Partition | None:
+    """A partition (several joined by commas count as one), by default Slurm's; None for no such.
+
+    Raises InputError where Slurm does not answer.
+    """
+    name = name or os.environ.get("SBATCH_PARTITION")
+    command = ["sinfo", "-h", "-e", "-o", "%P|%a|%l|%m|%c", *(["-p", name] if name else [])]
+    lines = [line.split("|") for line in ask(*command, patience=5).splitlines()]
+    lines = [words for words in lines if name or words[0].endswith("*")]
+    if not lines:
+        return None
+    return Partition(
+        name or lines[0][0].rstrip("*"),
+        any(words[1] == "up" for words in lines),
+        max(seconds(words[2]) for words in lines),
+        max(_number(words[3]) for words in lines),
+        max(_number(words[4]) for words in lines),
+    )
+
+
+def _number(text: str) -> int:
+    return int(re.sub(r"\D", "", text))
+
+
+def seconds(text: str) -> float:
+    """A time as Slurm writes it, in s."""
+    if text in ("infinite", "UNLIMITED"):
+        return math.inf
+    days, _, rest = text.rpartition("-")
+    parts = [int(part) for part in rest.split(":")]
+    if days:
+        parts += [0] * (3 - len(parts))
+    elif len(parts) == 1:
+        parts = [0, parts[0], 0]
+    elif len(parts) == 2:
+        parts = [0, *parts]
+    hours, minutes, rest_s = parts
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + rest_s
 
 
 def adopt_or_cancel(comment: str, say: object = None) -> tuple[int, int]:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from latsky.run import engine, slurm
 from latsky.run.container import Programs
 from latsky.run.progress import RunLog, progress_bar
 from latsky.run.records import RecordWatch
+from latsky.run.requests import WORKER_MIB
 from latsky.run.site import Site, quoted
+from latsky.run.slurm import Partition
 
 _REFUSED = {
     "--bypass-file-store": "mixes up files of one name",
@@ -48,9 +51,16 @@ def check_flags(flags: Sequence[str]) -> None:
 
 
 def toil_flags(
-    directory: Path, site: Site | None, jobs: int, scratch: Path | None = None
+    directory: Path,
+    site: Site | None,
+    jobs: int,
+    scratch: Path | None = None,
+    granted: Partition | None = None,
 ) -> list[str]:
-    """Flags that make Toil work on Slurm, as ``site`` says, or on this machine without one."""
+    """Flags that make Toil work on Slurm, as ``site`` says, or on this machine without one.
+
+    ``granted`` is what Slurm grants to a job at the most.
+    """
     place = directory / ".toil"
     work = scratch or place / "work"
     flags = [
@@ -65,25 +75,27 @@ def toil_flags(
         "--publishWorkflowMetrics=no",
         "--no-prepull",
     ]
-    if site is None:
+    if site is None or granted is None:
         return [
             *flags, f"--workDir={work}", "--batchSystem=single_machine",
             f"--maxCores={jobs}", "--retryCount=1",
         ]  # fmt: skip
-    arguments = quoted(site.arguments(engine.comment(directory)))
+    arguments = site.arguments(engine.comment(directory))
+    if not site.partition:
+        # Toil would choose one by the time limit
+        arguments.append(f"--partition={granted.name}")
     flags += [
         f"--workDir={site.scratch or work}",
         "--batchSystem=slurm",
-        f"--slurmArgs={arguments}",
-        "--statePollingTimeout=60",
+        f"--slurmArgs={quoted(arguments)}",
+        # a controller may be away for an hour
+        "--statePollingTimeout=3600",
         f"--retryCount={site.retries}",
+        "--doubleMem=True",
+        "--doubleTime=True",
+        f"--maxCores={granted.cores}",
+        f"--maxMemory={granted.memory_mib - WORKER_MIB}Mi",
     ]
-    if site.time:
-        flags.append(f"--slurmTime={site.time}")
-    if site.max_cores:
-        flags.append(f"--maxCores={site.max_cores}")
-    if site.max_memory_mib:
-        flags.append(f"--maxMemory={site.max_memory_mib}Mi")
     if site.max_jobs:
         flags.append(f"--maxJobs={site.max_jobs}")
     return flags
@@ -115,8 +127,12 @@ def run_toil(
         (place / name).mkdir(parents=True, exist_ok=True)
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
+    granted = site.granted() if site else None
+    if site and granted:
+        limits = {"LATSKY_LIMITS": site.limits(granted).as_text()}
+        programs = replace(programs, environment={**programs.environment, **limits})
     command = [
-        *toil_flags(directory, site, jobs, scratch),
+        *toil_flags(directory, site, jobs, scratch, granted),
         *programs.flags,
         *flags,
         str(workflow),

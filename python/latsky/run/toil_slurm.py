@@ -7,20 +7,19 @@
 * A job that Slurm no longer knows is lost, and issued again; Toil alone waits for it for ever.
 * A job that Slurm refuses for good ends the run at once, with Slurm's reason; while the controller
   does not answer, the run waits.
+* Between two looks at its jobs the leader sleeps, where Toil spins.
 
-Hooks used: ``issueBatchJob`` of SlurmBatchSystem, ``prepareSubmission``, ``submitJob``,
-``_get_job_details`` and ``_get_job_return_code`` of its thread, Toil's registry of batch systems.
+Hooks used: ``issueBatchJob`` of SlurmBatchSystem; ``checkOnJobs``, ``prepareSubmission``,
+``submitJob``, ``_get_job_details`` and ``_get_job_return_code`` of its thread; the registry of
+batch systems.
 tests/provenance/test_hooks.py holds the pinned version to them.
 """
 
 from __future__ import annotations
 
-import json
-import math
 import re
 import shutil
 import time
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from toil.batchSystems.abstractBatchSystem import BatchJobExitReason
@@ -29,37 +28,14 @@ from toil.batchSystems.slurm import SlurmBatchSystem
 from toil.lib.misc import CalledProcessErrorStderr
 
 from latsky.run.causes import EXIT_CODES
-
-WORKER_MIB = 256
-"""memory of Toil's worker beside the command"""
-WORKER_S = 120
-"""time that a worker may take beside the command; Slurm warns it up to 90 s before the end"""
+from latsky.run.requests import WORKER_MIB, Limits
 
 _REFUSED = re.compile(
-    r"invalid|not available|violates|denied|disabled|unrecognized|more processors|exceed|not permit",
+    r"invalid|not available|violates|denied|disabled|unrecognized|more processors|exceed",
     re.IGNORECASE,
 )
 _LOST = ("NODE_FAIL", 0)
 _UNKNOWN = (None, None)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the jobs of a run ask for at the least and at the most."""
-
-    least_time_s: int | None = None
-    most_time_s: int | None = None
-    lost_after_s: float = 60.0
-    """a job that Slurm does not know for so long is lost"""
-
-    def time(self, walltime: int) -> int:
-        """Seconds to ask for, 0 for the partition's default, for a command limited to some."""
-        wanted = max(walltime + WORKER_S if walltime else 0, self.least_time_s or 0)
-        return math.ceil(min(wanted, self.most_time_s or math.inf))
-
-    def as_text(self) -> str:
-        """For an environment variable."""
-        return json.dumps(asdict(self))
 
 
 class BoundedSlurm(SlurmBatchSystem):
@@ -68,6 +44,7 @@ class BoundedSlurm(SlurmBatchSystem):
     limits = Limits()
 
     def issueBatchJob(self, command: str, job_desc: Any, job_environment: Any = None) -> int:
+        """Issue a job, whose memory was doubled perhaps, within what the partition grants."""
         if job_desc.remainingTryCount <= self.config.retryCount:
             # Toil doubles without an end, and then gives up the whole run
             job_desc.memory = min(job_desc.memory, int(self.maxMemory))
@@ -82,14 +59,22 @@ class BoundedSlurm(SlurmBatchSystem):
             super().__init__(*given)
             self._unknown_since: dict[int, float] = {}
 
+        def checkOnJobs(self) -> bool:
+            """Ask Slurm about the jobs, once in a while; whether any has news."""
+            before = self._checkOnJobsTimestamp
+            # until it asks again Toil repeats its last answer, and does not sleep if that was yes
+            return super().checkOnJobs() and self._checkOnJobsTimestamp is not before
+
         def prepareSubmission(
             self, cpu: int, memory: int, walltime: int, *rest: Any, **named: Any
         ) -> list[str]:
+            """The command that submits a job, with room for the worker."""
             memory += WORKER_MIB << 20 if memory else 0
             walltime = self.boss.limits.time(walltime)
             return super().prepareSubmission(cpu, memory, walltime, *rest, **named)
 
         def submitJob(self, subLine: list[str]) -> int:
+            """Submit a job. Raises RuntimeError where Slurm refuses it for good."""
             try:
                 return super().submitJob(subLine)
             except CalledProcessErrorStderr as error:
@@ -131,8 +116,7 @@ class BoundedSlurm(SlurmBatchSystem):
             return details
 
 
-def register(limits: str | None) -> None:
-    """Make Toil use it for ``--batchSystem=slurm``, with limits as ``Limits.as_text`` writes them."""
-    given = Limits(**json.loads(limits)) if limits else Limits()
-    bounded = type("BoundedSlurm", (BoundedSlurm,), {"limits": given})
+def register(limits: Limits) -> None:
+    """Make Toil take it for ``--batchSystem=slurm``."""
+    bounded = type("BoundedSlurm", (BoundedSlurm,), {"limits": limits})
     add_batch_system_factory("slurm", lambda: bounded)
