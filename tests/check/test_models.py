@@ -82,3 +82,63 @@ def test_spectrum_that_is_no_table(check, tmp_path):
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/spectral_iso_demo.txt").write_text("1 a\n")
     assert check()[0] == ["templates/spectral_iso_demo.txt: line 1: not two numbers"]
+
+
+def test_settings_of_the_fits(check):
+    strategy = "[{key: a, mask: {zmax105_E9_PSF3: w.fits}}, {key: b, mask: none.fits, npred: 1}]"
+    keys = "fit_strategy: s.yaml\nfit_minos: [iso:Normalization, iso:Index]\n"
+    files = {"analysis.yaml": FILES["analysis.yaml"] + keys, "w.fits": "", "s.yaml": strategy}
+    assert check(files) == [
+        [
+            "s.yaml:1: [1].npred: unknown key; did you mean npred_frac?",
+            "analysis.yaml:19: fit_minos: baseline has no free parameter iso:Index "
+            "(source:parameter)",
+        ],
+        [],
+    ]
+    assert check(files | {"s.yaml": strategy.replace(", npred: 1", "")})[0][0] == (
+        "s.yaml: b.mask: no such file: none.fits"
+    )
+    masks = "[{key: a, mask: {zmax105_E9_PSF3: w.fits}}, {key: b, mask_sources: SOURCES}]"
+    sources = "{radius: 1, names: [4FGL J0001.0+0000, iso]}"
+    assert check(files | {"s.yaml": masks.replace("SOURCES", sources)})[0][:2] == [
+        "s.yaml: a.mask: no binning component zmax105_E9_PSF3; known: zmax80_E0_PSF3, "
+        "zmax90_E1_PSF23, zmax105_E2_PSF123, zmax105_E3_PSF0123",
+        "s.yaml: iso: masked, but has no position",
+    ]
+
+
+def test_parameters_to_start_with(check):
+    files = {"analysis.yaml": FILES["analysis.yaml"] + "fit_parameters: p.yaml\n"}
+    text = "{iso: {Normalization: {value: 2.0, free: false}}, bubbles: {Norm: {value: 1.0}}}"
+    assert check(files | {"p.yaml": text})[0] == [
+        "p.yaml:1: bubbles.Norm: ConstantValue has no such parameter"
+    ]
+    good = "{iso: {Normalization: {value: 2.0, free: false}}}"
+    assert check(files | {"p.yaml": good}) == [[], []]
+    held = FILES["analysis.yaml"] + "fit_parameters: p.yaml\nfit_minos: iso:Normalization\n"
+    assert "no free parameter" in check({"analysis.yaml": held, "p.yaml": good})[0][0]
+
+
+def test_settings_without_effect(check):
+    text = FILES["analysis.yaml"] + "fit_cores: 2\n"
+    assert check({"analysis.yaml": text + "fit: false\n"})[1] == [
+        "analysis.yaml:18: fit_cores: has no effect: fit is false"
+    ]
+    text = text.replace("models: models/modellist.yaml\n", "")
+    assert check({"analysis.yaml": text})[1] == [
+        "analysis.yaml:17: fit_cores: has no effect: there is no list of models"
+    ]
+
+
+def test_two_definitions_of_one_name(check):
+    text = FILES["models/model_baseline.yaml"]
+    other = text.replace("models/spectral_models.yaml", "other/spectral_models.yaml")
+    files = {
+        "models/modellist.yaml": "[baseline, second]",
+        "models/model_second.yaml": other,
+        "other/spectral_models.yaml": FILES[SPECTRA],
+    }
+    assert check(files)[0] == [
+        "other/spectral_models.yaml: another file has this name: models/spectral_models.yaml"
+    ]

@@ -1,33 +1,40 @@
-"""Checks of the models: components, spectra, parameters, names, spectra of isotropic components."""
+"""Checks of the models: components, spectra, parameters, names, isotropic spectra, fits."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from latsky.check.fits import check_fit, check_strategy, odd_settings
 from latsky.config.analysis import Analysis
 from latsky.config.catalog_parts import CatalogParts
 from latsky.config.library import DiffuseSource
 from latsky.config.models import ModelDefinition, read_analysis_models
 from latsky.errors import InputError, Problems
+from latsky.fit.strategy import Stage
 from latsky.fits.source_model import read_spectrum_table
 from latsky.models.contents import energy_range, model_contents, model_cuts, read_catalogs
 from latsky.plan import Cut
+from latsky.plan_models import definition_files
 
 
 def check_models(analysis: Analysis, cuts: list[Cut]) -> tuple[list[InputError], list[InputError]]:
     """Problems of the models of an analysis; warnings for those in which nothing is fitted."""
-    problems, warnings = Problems(), []
+    problems, warnings = Problems(), odd_settings(analysis)
     if not analysis.file.models:
-        return [], []
+        return [], warnings
     if analysis.file.library is None:
-        return [analysis.document.problem("needs a library of components", "models")], []
+        return [analysis.document.problem("needs a library of components", "models")], warnings
     path = analysis.directories.resolve(analysis.file.models)
     if analysis.library is None or not cuts or not path.is_file():
-        return [], []  # said elsewhere
+        return [], warnings  # said elsewhere
     library, places = analysis.library, analysis.directories
     models = problems.collect(
         lambda: read_analysis_models(path, library, places, energy_range(cuts))
     )
+    problems.collect(lambda: definition_files(models or ()))
+    stages = problems.collect(lambda: check_strategy(analysis)) or ()
     for model in models or ():
-        found = problems.collect(lambda m=model: _check(analysis, m, cuts, problems))
+        found = problems.collect(lambda m=model: _check(analysis, m, cuts, stages, problems))
         if found is False:
             warnings.append(
                 model.document.problem("no parameter is free: there is nothing to fit", "sources")
@@ -35,7 +42,13 @@ def check_models(analysis: Analysis, cuts: list[Cut]) -> tuple[list[InputError],
     return problems.found, warnings
 
 
-def _check(analysis: Analysis, model: ModelDefinition, cuts: list[Cut], problems: Problems) -> bool:
+def _check(
+    analysis: Analysis,
+    model: ModelDefinition,
+    cuts: list[Cut],
+    stages: Sequence[Stage],
+    problems: Problems,
+) -> bool:
     """Whether any parameter is free."""
     evclass = analysis.dataset.file.evclass
     readable = [parts for parts in model.catalogs if _readable(analysis, parts)]
@@ -49,6 +62,7 @@ def _check(analysis: Analysis, model: ModelDefinition, cuts: list[Cut], problems
         [places.resolve(parts.extended_path) for parts in model.catalogs],
     )
     contents = model_contents(model, catalogs, cuts, evclass)
+    problems.collect(lambda: check_fit(analysis, contents, stages))
     for component in contents.components:
         source = component.source
         if isinstance(source, DiffuseSource) and source.model_type == "IsoSource":
