@@ -155,6 +155,21 @@ def test_information_is_the_curvature_of_linear_parameters() -> None:
         np.testing.assert_allclose(information[n, linear], slope[linear], rtol=1e-5)
 
 
+def test_curvature_is_the_slope_of_the_gradient() -> None:
+    """Of all parameters, indices among them, away from the maximum."""
+    joint, parameters = likelihood(component(3, weights=True, dispersed=True), component(4))
+    values = np.array([p.value for p in parameters]) * 1.05
+    found = joint.curvature(values)
+    np.testing.assert_array_equal(found, found.T)
+    for n in range(len(values)):
+        high, low = values.copy(), values.copy()
+        step = 1e-4 * values[n]
+        high[n] += step
+        low[n] -= step
+        slope = (joint.evaluate(low).gradient - joint.evaluate(high).gradient) / (2 * step)
+        np.testing.assert_allclose(found[n], slope, rtol=1e-4, atol=1e-5 * np.abs(found).max())
+
+
 def test_threads_change_nothing() -> None:
     import numba
 
@@ -195,16 +210,64 @@ def test_fit_finds_the_truth_of_toys() -> None:
 
 
 def test_limits_hold() -> None:
+    """Without a photon everything goes to its lower limit; errors say how far up it could be."""
     data = component(6)
     joint, parameters = likelihood(data)
-    tight = [
-        FreeParameter(p.source, p.name, p.value, p.value, p.max, p.scale) if n == 0 else p
-        for n, p in enumerate(parameters)
-    ]
+    norms = [n for n, p in enumerate(parameters) if p.name == "Prefactor"]
     data.counts = np.zeros_like(data.counts)
-    result = fit(joint, tight)
-    assert result.values[0] == pytest.approx(tight[0].value, rel=1e-3)
-    assert tight[0].key in result.at_limit
+    start = np.array([p.value for p in parameters])
+    result = fit(Restricted(joint, start, norms), [parameters[n] for n in norms])
+    assert result.converged
+    assert result.at_limit == tuple(parameters[n].key for n in norms)
+    assert list(result.values) == [parameters[n].min for n in norms]
+    assert not result.covariance.any()
+    # without photons ln L = -counts, so an error is what brings half a count
+    for n, error in zip(norms, result.errors, strict=True):
+        counts = joint.source_counts(data, start)[parameters[n].source].sum()
+        assert error == pytest.approx(0.5 * start[n] / counts, rel=1e-6)
+
+
+def test_what_the_data_do_not_determine_is_named() -> None:
+    """One map given twice, and a source without counts, leave the other parameters as they are."""
+    plain = component(8)
+    joint, parameters = likelihood(plain)
+    expected = fit(joint, parameters)
+    names, planes = [source.name for source in plain.sources], len(ENERGIES)
+    nothing = np.zeros((planes, plain.maps.shape[1]), "f4")
+    twin, dark = (SourceMaps(name, trapezoid(ENERGIES), None) for name in ("twin", "dark"))
+    held = plain.sources[names.index("held")]
+    sums = (held.sums, np.zeros(planes))
+    added = tuple(
+        SourceMaps(each.name, each.operator, total)
+        for each, total in zip((twin, dark), sums, strict=True)
+    )
+    data = ComponentData(
+        plain.name,
+        plain.counts,
+        (*plain.sources, *added),
+        np.concatenate([plain.maps, plain.maps[-planes:], nothing]),
+    )
+    model = small_model()
+    spatial = model["held"].spatial
+    fixed_index = power_law(0.5, 2.0, free_index=False)
+    sources = [Source(name, "DiffuseSource", fixed_index, spatial) for name in ("twin", "dark")]
+    model = SourceModel((*model.sources, *sources))
+    wide = free_parameters(model)
+    found = fit(JointLikelihood([data], source_terms(model, wide), len(wide)), wide)
+    assert found.converged
+    assert set(found.undetermined) == {f"{name}:Prefactor" for name in ("held", "twin", "dark")}
+    assert all(any(key in text for text in found.warnings) for key in found.undetermined)
+    keys = [p.key for p in wide]
+    total = found.values[keys.index("held:Prefactor")] + found.values[keys.index("twin:Prefactor")]
+    for n, parameter in enumerate(parameters):
+        if parameter.source == "held":
+            assert total == pytest.approx(expected.values[n], abs=0.01 * expected.errors[n])
+            continue
+        here = keys.index(parameter.key)
+        assert found.values[here] == pytest.approx(
+            expected.values[n], abs=0.01 * expected.errors[n]
+        )
+        assert found.errors[here] == pytest.approx(expected.errors[n], rel=1e-3)
 
 
 def test_values_go_back_into_the_model() -> None:

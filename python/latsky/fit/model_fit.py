@@ -215,6 +215,8 @@ def fit_model(files: ModelFiles, settings: Settings, progress: Progress = lambda
     values, errors = start.copy(), np.zeros(len(parameters))
     fitted_in: dict[int, str] = {}
     limited: set[str] = set()
+    undetermined: set[str] = set()
+    warnings: list[str] = []
     asymmetric: dict[str, tuple[float, float]] = {}
     earlier: dict[str, float] = {}
     stages: list[StageResult] = []
@@ -241,7 +243,10 @@ def fit_model(files: ModelFiles, settings: Settings, progress: Progress = lambda
             errors[list(choice.active)] = result.errors
             evaluations += result.evaluations
             fitted_in.update(dict.fromkeys(choice.active, stage.key))
-            limited = (limited - {p.key for p in result.parameters}) | set(result.at_limit)
+            now = {p.key for p in result.parameters}
+            limited = (limited - now) | set(result.at_limit)
+            undetermined = (undetermined - now) | set(result.undetermined)
+            warnings += [f"{stage.key}: {text}" for text in result.warnings]
             asymmetric = result.asymmetric
             covariance = _covariance(result)
         fitted = {p.source for n, p in enumerate(parameters) if n in choice.active}
@@ -258,12 +263,15 @@ def fit_model(files: ModelFiles, settings: Settings, progress: Progress = lambda
             at_limit=parameter.key in limited,
             stage=fitted_in.get(number),
             minos=list(asymmetric[parameter.key]) if parameter.key in asymmetric else None,
+            undetermined=parameter.key in undetermined,
         )
         for number, (entry, parameter) in enumerate(
             zip(results.parameters, parameters, strict=True)
         )
     ]
-    results = replace(results, parameters=entries, stages=stages, covariance=covariance)
+    results = replace(
+        results, parameters=entries, stages=stages, covariance=covariance, warnings=warnings
+    )
     if stages:
         results = replace(
             results,

@@ -11,10 +11,12 @@ file of their own. Parameter values, errors and limits are in units of ``scale``
                    bin), npred {source: counts a bin}, log_likelihood
 ``sources``        list: name, spectrum, free (parameters), npred, energy_dispersion
 ``parameters``     list: source, name, value, error, min, max, scale, start, at_limit, stage (in
-                   which it was last fitted, null if in none), minos [down, up] or null
+                   which it was last fitted, null if in none), minos [down, up] or null,
+                   undetermined (by the data, or only together with others)
 ``covariance``     {parameters: ["source:parameter"], covariance, correlation}, of the last stage
 ``stages``         list: key, free, held_sources, weighted_npred, log_likelihood_start,
                    log_likelihood, converged, edm
+``warnings``       list: "stage: text", of all stages
 """
 
 from __future__ import annotations
@@ -65,6 +67,7 @@ class ParameterResult:
     at_limit: bool
     stage: str | None
     minos: list[float] | None = None
+    undetermined: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class Results:
     parameters: list[ParameterResult]
     covariance: Covariance
     stages: list[StageResult]
+    warnings: list[str] = field(default_factory=list)
     schema: str = SCHEMA
 
     def parameter(self, source: str, name: str) -> ParameterResult:

@@ -76,6 +76,8 @@ def write_fitted(fitted, output: Path, *, model_cubes: bool = True) -> list[Path
     from latsky.fits.source_model import SourceModel, write_source_model
 
     name = fitted.results.model
+    for text in fitted.results.warnings:
+        print(f"warning: {text}", file=sys.stderr)
     written = []
     if model_cubes:
         for number, frame in enumerate(fitted.frames):
