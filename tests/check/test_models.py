@@ -41,6 +41,10 @@ def changed(name, old, new):
     return {name: FILES[name].replace(old, new)}
 
 
+def last_line(text):
+    return f"analysis.yaml:{len(text.splitlines())}"
+
+
 def test_nothing_wrong(check):
     assert check() == [[], []]
 
@@ -91,8 +95,8 @@ def test_settings_of_the_fits(check):
     assert check(files) == [
         [
             "s.yaml:1: [1].npred: unknown key; did you mean npred_frac?",
-            "analysis.yaml:19: fit_minos: baseline has no free parameter iso:Index "
-            "(source:parameter)",
+            f"{last_line(files['analysis.yaml'])}: fit_minos: baseline has no free parameter "
+            "iso:Index (source:parameter)",
         ],
         [],
     ]
@@ -121,13 +125,13 @@ def test_parameters_to_start_with(check):
 
 
 def test_settings_without_effect(check):
-    text = FILES["analysis.yaml"] + "fit_cores: 2\n"
-    assert check({"analysis.yaml": text + "fit: false\n"})[1] == [
-        "analysis.yaml:18: fit_cores: has no effect: fit is false"
+    text = FILES["analysis.yaml"] + "fit: false\nfit_cores: 2\n"
+    assert check({"analysis.yaml": text})[1] == [
+        f"{last_line(text)}: fit_cores: has no effect: fit is false"
     ]
     text = text.replace("models: models/modellist.yaml\n", "")
     assert check({"analysis.yaml": text})[1] == [
-        "analysis.yaml:17: fit_cores: has no effect: there is no list of models"
+        f"{last_line(text)}: fit_cores: has no effect: there is no list of models"
     ]
 
 

@@ -25,6 +25,9 @@ caldb: caldb
 hpx_order_ccube: 7
 hpx_order_expcube: 5
 hpx_order_fitting: 5
+# small jobs, so that the workflow is seen to spread over files, energy planes and sources
+files_per_job: 1
+planes_per_job: 5
 catalog_nsrc: 25
 """,
     "config/dataset.yaml": """\
