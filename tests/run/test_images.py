@@ -10,6 +10,7 @@ import pytest
 
 from latsky.errors import InputError
 from latsky.run import image_build, images
+from latsky.run.environment import CALDB, FERMITOOLS
 from latsky.run.sif import normalise
 from latsky.run.suite import suite_root
 
@@ -62,7 +63,9 @@ def test_the_fermitools_image_keeps_parameter_files_of_the_job(chosen):
     assert writable.startswith("${TMPDIR:-/tmp}/")
     assert system == "$FERMI_DIR/syspfiles"
     assert variables["LATSKY_ENGINE"] == "fermitools"
-    assert {"FERMI_DIR", "CALDB", "CALDBCONFIG", "CALDBALIAS"} <= set(variables)
+    assert {"FERMI_DIR", *FERMITOOLS, *CALDB} <= set(variables)
+    # the templates of gtbin and gtltcube are looked for in refdata/fermi below it
+    assert variables["FERMI_INST_DIR"] == "$FERMI_DIR"
 
 
 def test_locks_pin_everything():

@@ -12,13 +12,22 @@ from pathlib import Path
 from latsky.errors import InputError
 from latsky.provenance.run_record import package_hash, packages
 from latsky.run import images
-from latsky.run.environment import PRESERVED, engine_path, job_environment
+from latsky.run.environment import (
+    CALDB,
+    FERMITOOLS,
+    FERMITOOLS_MORE,
+    PRESERVED,
+    engine_path,
+    job_environment,
+)
 
 ENGINES = ("embedded", "fermitools")
 CONTAINERS = ("none", "apptainer")
 _COMPUTING = ("numpy", "scipy", "numba", "llvmlite", "ducc0", "healpy", "astropy", "iminuit")
 _IN_IMAGES = ("SOURCE_DATE_EPOCH",)
 """of the preserved variables, those that mean the same inside of an image"""
+_NO_RESULT = ("NUMBA_CACHE_DIR", "PFILES")
+"""of the preserved variables, those that results do not depend on"""
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,7 @@ def choose(
         sha256 = reference = None
         kept = [name for name in (*PRESERVED, "LATSKY_ENGINE") if name in environment]
         if engine == "fermitools":
-            environment["PATH"] = environment["PATH"].removeprefix(f"{engine_path()}{os.pathsep}")
-            if shutil.which("gtselect", path=environment["PATH"]) is None:
-                raise InputError("no Fermitools on PATH", key="--engine")
+            kept += _installed_fermitools(environment, directory)
         installed = packages()
         identity = {
             "latsky": package_hash(),
@@ -79,11 +86,27 @@ def choose(
             "gtselect": shutil.which("gtselect", path=environment["PATH"]),
         }
         flags = ["--no-container"]
-    if "NUMBA_CACHE_DIR" in kept:
-        identity_names = [name for name in kept if name != "NUMBA_CACHE_DIR"]
-    else:
-        identity_names = kept
-    identity["environment"] = {name: environment[name] for name in identity_names}
+    identity["environment"] = {name: environment[name] for name in kept if name not in _NO_RESULT}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     flags += [f"--preserve-environment={name}" for name in kept]
     return Programs(tuple(flags), environment, digest, sha256, reference)
+
+
+def _installed_fermitools(environment: dict[str, str], directory: Path) -> list[str]:
+    """Set ``environment`` for the Fermitools found on PATH; the variables that they need.
+
+    Their parameter files are kept in ``directory``: the user's own hold values of earlier calls.
+    Raises InputError where they are not installed or not set up.
+    """
+    environment["PATH"] = environment["PATH"].removeprefix(f"{engine_path()}{os.pathsep}")
+    if shutil.which("gtselect", path=environment["PATH"]) is None:
+        raise InputError("no Fermitools on PATH", key="--engine")
+    missing = [name for name in (*FERMITOOLS, *CALDB) if not environment.get(name)]
+    if missing:
+        raise InputError(
+            f"the Fermitools on PATH are not set up: {', '.join(missing)} not set", key="--engine"
+        )
+    own = directory / ".pfiles"
+    own.mkdir(parents=True, exist_ok=True)
+    environment["PFILES"] = f"{own};{environment['PFILES'].rpartition(';')[2]}"
+    return [name for name in (*FERMITOOLS, *FERMITOOLS_MORE) if name in environment]

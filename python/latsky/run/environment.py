@@ -10,8 +10,13 @@ from pathlib import Path
 
 import latsky
 
-PRESERVED = ("CALDB", "CALDBCONFIG", "CALDBALIAS", "NUMBA_CACHE_DIR", "SOURCE_DATE_EPOCH")
+CALDB = ("CALDB", "CALDBCONFIG", "CALDBALIAS")
+PRESERVED = (*CALDB, "NUMBA_CACHE_DIR", "SOURCE_DATE_EPOCH")
 """variables that reach the commands; the runners clear all others"""
+FERMITOOLS = ("FERMI_INST_DIR", "PFILES")
+"""what installed Fermitools do not start without, beside CALDB"""
+FERMITOOLS_MORE = ("FERMI_DIR", "TIMING_DIR")
+"""what the ephemeris and source models refer to"""
 
 
 def engine_path() -> Path:
