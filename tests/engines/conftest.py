@@ -1,11 +1,13 @@
 """Analyses, a Slurm and an image that several tests share."""
 
+import hashlib
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
-from slurm_cluster import Cluster, missing
+from slurm_cluster import NUMBERS, Cluster, Run, missing
 from week_analysis import write_analysis
 
 from latsky.run import image_build, images
@@ -63,3 +65,42 @@ def image_cache(tmp_path_factory):
     yield cache
     if given is None:
         del os.environ["CWL_SINGULARITY_CACHE"]
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """A run of a stand-in workflow on Slurm; ``local=True`` on this machine."""
+    made = []
+
+    def make(name="run", *, local=False, seconds=0.0, site=None, workflow="workflow.cwl", **inputs):
+        texts = {}
+        for key in ("first", "second"):
+            texts[key] = tmp_path / f"{key}.txt"
+            if not texts[key].exists():
+                texts[key].write_text(f"{key} text\n")
+        order = tmp_path / f"{name}.json"
+        files = {key: {"class": "File", "path": str(path)} for key, path in texts.items()}
+        order.write_text(json.dumps({"numbers": NUMBERS, "seconds": seconds, **files, **inputs}))
+        profile = tmp_path / f"{name}-site.yaml"
+        profile.write_text(json.dumps({"partition": "test", "max_cores": 2, **(site or {})}))
+        made.append(Run(tmp_path / name, order, None if local else profile, workflow))
+        return made[-1]
+
+    yield make
+    for run in made:
+        for leader in run.leaders:
+            if leader.poll() is None:
+                run.kill(leader)
+
+
+@pytest.fixture(scope="session")
+def undisturbed():
+    """Hashes of what the stand-in makes where nothing happens."""
+
+    def text(word):
+        return "".join(f"part {number}\n{word} text\n" for number in NUMBERS)
+
+    return {
+        f"joined_{key}": hashlib.sha256(text(key).encode()).hexdigest()
+        for key in ("first", "second")
+    }

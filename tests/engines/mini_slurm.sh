@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A real Slurm of one node on the loopback device, without systemd, cgroups or a database.
-#   SLURM_ROOT=DIR [SLURM_PORT=N] mini_slurm.sh start|stop|start-ctld|stop-ctld|start-node|kill-node
+#   SLURM_ROOT=DIR [SLURM_PORT=N] mini_slurm.sh start|stop|start-ctld|stop-ctld|crash-ctld|start-node|kill-node
 set -euo pipefail
 umask 022
 root=${SLURM_ROOT:?}
@@ -91,6 +91,8 @@ END
         await sh -c "[ ! -d /proc/$pid ]"
         rm -f "$root/run/slurmctld.pid"
         ;;
+    # a crash before anything of its jobs was saved
+    crash-ctld) end slurmctld KILL; rm -f "$root"/state/job_state* ;;
     start-ctld) slurmctld; await scontrol ping ;;
     kill-node) end slurmd KILL ;;
     start-node) slurmd -N localhost; await node_up ;;

@@ -8,12 +8,21 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from latsky.provenance import recorder
 from latsky.run.slurm import seconds
 
 HERE = Path(__file__).parent
+NUMBERS = [1, 2]
+"""parts of each text in the stand-in workflow"""
+STEPS = {
+    *(("first_parts", number) for number in NUMBERS),
+    *(("second_parts", number) for number in NUMBERS),
+    *(("join_first", None), ("join_second", None)),
+}
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue")
 
 
@@ -56,12 +65,15 @@ class Run:
     order: Path
     site: Path | None
     workflow: str = "workflow.cwl"
+    leaders: list[subprocess.Popen] = field(default_factory=list)
+    """all that were started"""
 
     def start(self) -> subprocess.Popen:
         command = [sys.executable, HERE / "leader.py", self.directory, self.workflow, self.order]
         command += [self.site] if self.site else []
         log = (self.directory.parent / f"{self.directory.name}.log").open("ab")
-        return subprocess.Popen(command, stdout=log, stderr=log)
+        self.leaders.append(subprocess.Popen(command, stdout=log, stderr=log))
+        return self.leaders[-1]
 
     def finish(self, leader: subprocess.Popen | None = None, patience: float = 400) -> int:
         leader = leader or self.start()
@@ -85,13 +97,9 @@ class Run:
 
     def records(self, kind: str = "command") -> list[dict]:
         """Records of all attempts at this run, by start time."""
-        found = {}
-        for suffix in ("started", "json"):
-            for path in self.directory.rglob(f"records/*.{suffix}"):
-                record = json.loads(path.read_text())
-                if record["kind"] == kind:
-                    found[record["id"]] = record
-        return sorted(found.values(), key=lambda record: record["start"])
+        places = [self.directory / "records", *self.directory.glob("earlier/*/records")]
+        found = [record for place in places for record in recorder.read(place, (kind,))]
+        return sorted(found, key=lambda record: record["start"])
 
     def succeeded(self) -> list[tuple]:
         """Step and number of every execution that succeeded."""
@@ -120,3 +128,15 @@ def await_(condition, patience: float = 120):
             return value
         time.sleep(0.2)
     raise TimeoutError("it did not come about")
+
+
+def check(run: Run, undisturbed: dict[str, str], lost: int = 0) -> None:
+    """Products as they should be, and nothing that had succeeded done again.
+
+    ``lost`` attempts at the most did not succeed.
+    """
+    assert run.products() == undisturbed
+    done = Counter(run.succeeded())
+    assert set(done) == STEPS
+    assert max(done.values()) == 1
+    assert len(run.records()) <= len(STEPS) + lost

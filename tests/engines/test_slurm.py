@@ -1,65 +1,14 @@
 """Toil on a real Slurm: products as without it, and after every accident."""
 
-import hashlib
 import json
 import subprocess
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from slurm_cluster import Run, await_
-
-from latsky.run.requests import WORKER_MIB, WORKER_S
+from slurm_cluster import await_, check
 
 pytestmark = pytest.mark.slurm
-
-NUMBERS = [1, 2]
-EXPECTED = {("first_parts", 1), ("first_parts", 2), ("second_parts", 1), ("second_parts", 2),
-            ("join_first", None), ("join_second", None)}  # fmt: skip
-
-
-@pytest.fixture
-def make_run(tmp_path):
-    """A run of the stand-in workflow on Slurm; ``local=True`` on this machine."""
-
-    def make(name="run", *, local=False, seconds=0.0, site=None, workflow="workflow.cwl", **inputs):
-        texts = {}
-        for key in ("first", "second"):
-            texts[key] = tmp_path / f"{key}.txt"
-            if not texts[key].exists():
-                texts[key].write_text(f"{key} text\n")
-        order = tmp_path / f"{name}.json"
-        files = {key: {"class": "File", "path": str(path)} for key, path in texts.items()}
-        order.write_text(json.dumps({"numbers": NUMBERS, "seconds": seconds, **files, **inputs}))
-        profile = tmp_path / f"{name}-site.yaml"
-        profile.write_text(json.dumps({"partition": "test", "max_cores": 2, **(site or {})}))
-        return Run(tmp_path / name, order, None if local else profile, workflow)
-
-    return make
-
-
-def text(word):
-    """What the stand-in makes of a text."""
-    return "".join(f"part {number}\n{word}\n" for number in NUMBERS)
-
-
-@pytest.fixture(scope="module")
-def undisturbed():
-    """Hashes of what the stand-in makes where nothing happens."""
-    return {
-        f"joined_{key}": hashlib.sha256(text(f"{key} text").encode()).hexdigest()
-        for key in ("first", "second")
-    }
-
-
-def check(run, undisturbed, lost=0):
-    """Products as they should be, and nothing that had succeeded done again."""
-    assert run.products() == undisturbed
-    done = Counter(run.succeeded())
-    assert set(done) == EXPECTED
-    assert max(done.values()) == 1
-    assert len(run.records()) <= len(EXPECTED) + lost
 
 
 def test_toil_on_this_machine(make_run, undisturbed):
@@ -118,37 +67,6 @@ def test_a_tool_that_fails_twice(slurm, make_run, undisturbed, tmp_path):
     check(run, undisturbed, lost=4)
     failed = [record for record in run.records() if record.get("status") != "success"]
     assert [record["exit_code"] for record in failed] == [3] * 4
-
-
-def test_jobs_that_ask_for_too_little(slurm, make_run, tmp_path):
-    """Memory enforced by Slurm, a time limit of CWL and Slurm's own: each retried with more."""
-    run = make_run(workflow="limits.cwl", state=str(tmp_path / "state"))
-    leader = run.start()
-
-    def attempts(step):
-        return [record for record in run.records() if record["step"] == [step]]
-
-    def ask(record):
-        return slurm.asked(record["slurm"]["SLURM_JOB_ID"])
-
-    [stopped] = await_(lambda: attempts("stopped"))
-    before = ask(stopped)
-    number = stopped["slurm"]["SLURM_JOB_ID"]
-    subprocess.run(["scontrol", "update", f"jobid={number}", "timelimit=0"], check=True)
-    assert run.finish(leader) == 0
-    joined = Path(json.loads((run.directory / "outputs.json").read_text())["joined"]["path"])
-    assert joined.read_text() == "fed\narrived\nwent on\n"
-
-    first, second = attempts("hungry")
-    assert "status" not in first, "Slurm killed the whole job"
-    assert ask(first)[0] == 64 + WORKER_MIB < ask(second)[0]
-    first, second = attempts("slow")
-    assert (first["cause"], first["time_limit"], second["time_limit"]) == ("time", 3, 6)
-    first, second = attempts("stopped")
-    account = json.loads((run.directory / "records" / f"{first['id']}.slurm").read_text())
-    assert account["state"] == "TIMEOUT"
-    assert (before[1], ask(second)[1]) == (600 + WORKER_S, 1200 + WORKER_S)
-    assert len(run.records()) == 7
 
 
 def test_controller_and_node_come_back(slurm, make_run, undisturbed):
