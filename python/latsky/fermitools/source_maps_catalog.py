@@ -95,13 +95,8 @@ class LikelihoodMaps:
         from latsky.embedded.point_source import SourceMap
 
         path = self.scratch / "source.fits"
-        log_like = self._likelihood.logLike
         released = self._factory.releaseSource(source.name)
-        log_like.addSource(released, False)
-        log_like.saveSourceMap_partial(str(path), released)
-        log_like.deleteSource(source.name)
-        # the likelihood keeps the map of a source that is deleted
-        log_like.eraseSourceMap(source.name)
+        self._likelihood.logLike.saveSourceMap_partial(str(path), released)
         if not path.exists():
             raise InputError("pyLikelihood wrote no source map", key=source.name)
         table = open_source_map(path, source.name)
