@@ -146,7 +146,7 @@ def test_results_that_differ_are_graded_and_the_first_is_named(finished, tmp_pat
     changed = rewritten(archive, tmp_path / "x.zip", changes, resealed=True)
     status, text = small_run.latsky("rerun", changed, "-o", tmp_path / "again", "--jobs", 1)
     assert status == 3, text
-    assert "first to diverge: many first (first_1.txt)" in text
+    assert "first to diverge: many/first (first_1.txt)" in text
     assert "the command is another" in text
     assert "4 of 4 jobs below the grade asked for (identical)" in text
 
@@ -174,7 +174,7 @@ def test_inputs_from_a_directory(finished, tmp_path):
 def test_an_edited_product(finished, tmp_path):
     edited = tmp_path / "run"
     shutil.copytree(finished / "run", edited)
-    product = edited / "out" / "text_2.txt"
+    product = edited / "out" / "texts" / "text_2.txt"
     product.write_text(product.read_text() + "more\n")
     status, text = small_run.latsky("archive", edited, "--with", WHOLE)
     # the inputs are hidden, and the product is another
@@ -184,7 +184,7 @@ def test_an_edited_product(finished, tmp_path):
     assert not list(tmp_path.glob("*.zip*"))
     status, text = small_run.latsky("compare", finished / "run", edited)
     assert status == 3, text
-    assert "first to diverge: many second (text_2.txt)" in text
+    assert "first to diverge: many/second (text_2.txt)" in text
     assert "edited since the second run" in text
     status, text = small_run.latsky("lineage", product)
     assert (status, "this one was changed since" in text) == (2, True), text
@@ -285,5 +285,5 @@ def test_a_newcomer_follows_the_readme(finished, tmp_path):
     assert (site / "latsky" / "embedded" / "bin" / "gtselect").stat().st_mode & 0o100
     wanted = json.loads((root / "data" / "outputs.json").read_text())
     for result in wanted["results"]:
-        product = root / "products" / result["text"]["basename"]
+        product = root / "products" / "texts" / result["text"]["basename"]
         assert sha256(product) == result["text"]["sha256"]

@@ -16,7 +16,7 @@ from latsky.run import engine
 
 JOBS = {("many", "first"): 2, ("many", "second"): 2}
 JOBS_COUNT = Counter(JOBS)
-BINDS = {("many", "bind"): 2}
+EXPRESSIONS = {("many", "bind"): 2, ("gather",): 1}
 KNOWN_ADVICE = {
     "process-run-crate-0.5_3.2",  # url of latsky: it has no home page
     "process-run-crate-0.5_5.1",  # files of the crate have relative names, not addresses
@@ -64,7 +64,7 @@ def test_a_run(place, tmp_path, monkeypatch, way):
     assert small_run.run(place, directory, way) == 0
     records = recorder.read(directory / "records", kinds=None)
     assert steps(records, kind="command") == JOBS
-    assert steps(records, kind="expression") == BINDS
+    assert steps(records, kind="expression") == EXPRESSIONS
     agent = ("--orcid", "0000-0002-1825-0097", "--name", "J. Carberry")
     document = crate(directory, *agent, "--affiliation", "https://ror.org/00f54p054")
     graph = {entity["@id"]: entity for entity in document["@graph"]}
@@ -72,13 +72,13 @@ def test_a_run(place, tmp_path, monkeypatch, way):
     # the run, the step that is a workflow, and every job
     assert len(actions(document)) == 2 + len(records)
     assert "did not run" in graph["suite/main.cwl#step/more"]["description"]
-    made = {Path(p).read_bytes() for p in (directory / "out").glob("*.txt")}
+    made = {Path(p).read_bytes() for p in (directory / "out" / "texts").glob("*.txt")}
     assert made == {b"data\n1\n1\n", b"data\n2\n2\n"}
     results = graph["#run"]["result"]
     files = [graph[item["@id"]] for item in results if graph[item["@id"]]["@type"] == "File"]
     assert {(directory / file["@id"]).read_bytes() for file in files} == made
     page = (directory / "ro-crate-preview.html").read_text()
-    assert "many second" in page and all(file["sha256"] in page for file in files)
+    assert "many/second" in page and all(file["sha256"] in page for file in files)
     if way == "serial":
         check(directory, monkeypatch)
     else:
@@ -135,7 +135,7 @@ def test_a_resume_takes_finished_work_over(place, tmp_path, monkeypatch):
     assert [a["error"] for a in failed] == ["permanentFail, exit status 7"]
     check(directory, monkeypatch)
     # a file that was taken over comes from the job that made it
-    status, text = small_run.latsky("lineage", directory / "out" / "text_1.txt")
+    status, text = small_run.latsky("lineage", directory / "out" / "texts" / "text_1.txt")
     assert (status, text.splitlines()[1].startswith("│  $ sh -c")) == (0, True), text
     status, text = small_run.latsky("compare", directory, directory)
     assert (status, text.splitlines()[-1]) == (0, "all 4 jobs: identical or better")

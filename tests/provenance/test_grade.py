@@ -7,7 +7,8 @@ import pytest
 from astropy.io import fits
 
 from latsky.provenance.fits_sums import datasums
-from latsky.provenance.grade import Grade, compare_files
+from latsky.provenance.grade import Grade, Side, compare_files, grade_value
+from latsky.provenance.run_data import RunData
 
 
 def cube(path: Path, values: list[float], *, creator: str = "a", rows: int = 3) -> Path:
@@ -77,3 +78,23 @@ def test_sums_are_those_in_the_headers(tmp_path):
 def test_grades_are_in_order():
     assert Grade.IDENTICAL > Grade.DATA > Grade.TOLERANCE > Grade.DIFFERENT
     assert str(Grade.DATA) == "data"
+
+
+def test_directories(tmp_path):
+    """By the names and contents of their files."""
+
+    def directory(**files: str) -> dict:
+        listing = [
+            {"class": "File", "basename": name, "sha256": text} for name, text in files.items()
+        ]
+        return {"class": "Directory", "location": f"/{len(files)}", "listing": listing}
+
+    side = Side(RunData(tmp_path, {}, [], {}, {}), {}, {})
+
+    def findings(one: dict, other: dict) -> dict[str, Grade]:
+        return {f.name: f.grade for f in grade_value(side, side, one, other, "o", 0.0)}
+
+    one = directory(a="1", b="2")
+    assert findings(one, directory(b="2", a="1")) == {"a": Grade.IDENTICAL, "b": Grade.IDENTICAL}
+    assert findings(one, directory(a="1", b="3"))["b"] is Grade.DIFFERENT
+    assert findings(one, directory(a="1"))["o.b"] is Grade.DIFFERENT

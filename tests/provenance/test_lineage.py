@@ -20,16 +20,16 @@ def finished(tmp_path_factory) -> Path:
 
 
 def test_tree(finished):
-    status, text = small_run.latsky("lineage", finished / "run" / "out" / "text_2.txt")
+    status, text = small_run.latsky("lineage", finished / "run" / "out" / "texts" / "text_2.txt")
     assert status == 0
     lines = text.splitlines()
-    assert lines[0].startswith("text_2.txt  ") and "many second" in lines[0]
+    assert lines[0].startswith("text_2.txt  ") and "many/second" in lines[0]
     assert lines[2].startswith("└─ first_2.txt  ")
     assert lines[-1].endswith("input of the run") and "text.txt" in lines[-1]
 
 
 def test_json_from_an_archive(finished, tmp_path):
-    product = finished / "run" / "out" / "text_1.txt"
+    product = finished / "run" / "out" / "texts" / "text_1.txt"
     alone = shutil.copy(product, tmp_path / "any-name")
     status, text = small_run.latsky("lineage", alone, "--run", finished / "run.zip", "--json")
     assert status == 0, text
@@ -45,10 +45,10 @@ def test_json_from_an_archive(finished, tmp_path):
 
 
 def test_graph_and_pictures(finished, tmp_path):
-    product = finished / "run" / "out" / "text_1.txt"
+    product = finished / "run" / "out" / "texts" / "text_1.txt"
     status, text = small_run.latsky("lineage", product, "--dot")
     assert status == 0
-    assert text.startswith("digraph") and '[label="many second"]' in text
+    assert text.startswith("digraph") and '[label="many/second"]' in text
     status, text = small_run.latsky("lineage", product, "--picture", tmp_path / "a.svg")
     assert status == 0, text
     assert "<svg" in (tmp_path / "a.svg").read_text()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from latsky.provenance import recorder
+from latsky.provenance.hashing import listed, path_of
 
 TOOL = """
 cwlVersion: v1.2
@@ -153,3 +154,13 @@ def test_killed_attempt_leaves_its_beginning(workflow: Path) -> None:
 def test_literal_file_is_described_by_its_content() -> None:
     literal = {"class": "File", "basename": "x", "contents": "abc"}
     assert recorder.describe([literal])[0]["sha256"] == hashlib.sha256(b"abc").hexdigest()
+
+
+def test_directory_is_described_by_its_files(tmp_path: Path) -> None:
+    (tmp_path / "d" / "e").mkdir(parents=True)
+    (tmp_path / "d" / "a").write_text("a")
+    (tmp_path / "d" / "e" / "b").write_text("b")
+    given = {"class": "Directory", "basename": "d", "location": (tmp_path / "d").as_uri()}
+    found = recorder.describe(given, path_of)
+    hashes = {name: file["sha256"] for name, file in listed(found)}
+    assert hashes == {name: hashlib.sha256(name[-1:].encode()).hexdigest() for name in ("a", "e/b")}

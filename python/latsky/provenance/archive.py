@@ -101,9 +101,10 @@ def pack(
         text = readme(data, output, table, "images" in parts, "outputs" in parts)
         (tree / "README.md").write_text(text, encoding="utf-8")
         places = {piece.sha256: piece.place for piece in reversed(chosen)}
-        for entry in entries(order):
-            if entry["class"] == "Directory" and "inputs" in parts:
-                places[entry["sha256"]] = entry["path"]
+        for value, part in ((order, "inputs"), (outputs, "outputs")):
+            for entry in entries(value) if part in parts else ():
+                if entry["class"] == "Directory" and "sha256" in entry:
+                    places[entry["sha256"]] = entry.get("path") or entry["location"]
         write_crate(read_data(tree), places, agent, license_text)
         with bag.BagWriter(output) as writer:
             for piece in chosen:
@@ -193,7 +194,7 @@ def _outputs(data: RunData) -> tuple[dict[str, Any], list[Piece]]:
     pieces: dict[str, Piece] = {}
     for entry in list(entries(outputs)):
         content, path = data.content(entry), data.path(entry)
-        if entry["class"] != "File" or content is None:
+        if content is None:
             continue
         recorded = Path(str(path_of(entry)))
         try:
@@ -203,7 +204,8 @@ def _outputs(data: RunData) -> tuple[dict[str, Any], list[Piece]]:
         place = f"outputs/{inside}"
         entry["location"], entry["sha256"] = place, content
         entry.pop("path", None)
-        pieces[place] = Piece(place, path, content, entry["size"])
+        if entry["class"] == "File":
+            pieces[place] = Piece(place, path, content, entry["size"])
     return outputs, list(pieces.values())
 
 

@@ -28,9 +28,9 @@ from latsky.provenance.cwl_model import (
     simple_type,
     walk,
 )
-from latsky.provenance.hashing import entries, sha256
+from latsky.provenance.hashing import entries, outermost, sha256
 from latsky.provenance.recorder import ACCOUNT
-from latsky.provenance.run_data import Record, RunData, record_place
+from latsky.provenance.run_data import Record, RunData, end_of, error_of, record_place
 
 METADATA = "ro-crate-metadata.json"
 CONTEXT = [
@@ -484,8 +484,8 @@ class _Builder:
                 self.controlled[path] = [name]
 
     def _record_action(self, record: Record, step: Step, name: str) -> None:
-        tool, end = step.run, _end(record)
-        what = " ".join(record["step"])
+        tool, end = step.run, end_of(record)
+        what = "/".join(record["step"])
         if record["kind"] == "command":
             description = shlex.join([*record["runtime"], *record["command"]])
         else:
@@ -497,7 +497,7 @@ class _Builder:
             self._process(tool),
             record["start"],
             end,
-            _error(record),
+            error_of(record),
             self._values(tool, tool.inputs, record["inputs"], None),
             self._values(tool, tool.outputs, record.get("outputs") or {}, end),
         )
@@ -542,13 +542,13 @@ class _Builder:
         }
         outside.update(self.data.contents(self.data.outputs))
         own = set(made)
-        wrong = [_error(r) for r in self.failed if tuple(r["step"][: len(path)]) == path]
-        ends = [end for r in inner if (end := _end(r))]
+        wrong = [error_of(r) for r in self.failed if tuple(r["step"][: len(path)]) == path]
+        ends = [end for r in inner if (end := end_of(r))]
         files = {self.data.content(f): f for r in inner for f in entries(r["inputs"])}
         files |= {self.data.content(f): f for r in inner for f in entries(r.get("outputs"))}
         self._action(
             name,
-            f"Run of {' '.join(path)}",
+            f"Run of {'/'.join(path)}",
             f"all {len(inner)} jobs of this step: {step.run.label}",
             self._process(step.run),
             min(r["start"] for r in inner),
@@ -584,7 +584,7 @@ class _Builder:
             self.graph.add(
                 control,
                 "ControlAction",
-                name=f"Orchestrate {' '.join(path)}",
+                name=f"Orchestrate {'/'.join(path)}",
                 instrument=reference(self._step_id(path)),
                 object=[reference(action) for action in actions],
             )
@@ -615,8 +615,7 @@ class _Builder:
             if value is None:
                 continue
             parameter = self._parameter_id(process, port.name)
-            files = list(entries(value))
-            for file in files:
+            for file in entries(value):
                 entity = self._file(file, made)
                 found[entity["@id"]] = entity
             if simple_type(port.type)[0] not in ("File", "Directory", "stdout", "stderr"):
@@ -624,7 +623,7 @@ class _Builder:
                 found[entity["@id"]] = entity
                 self._example(entity, parameter)
             else:
-                for file in files:
+                for file in outermost(value):
                     self._example(self._file(file), parameter)
         return list(found.values())
 
@@ -681,7 +680,7 @@ class _Builder:
         )
         if not entity.startswith("#"):
             self.parts[entity] = None
-        for inner in file.get("secondaryFiles", ()):
+        for inner in (*file.get("secondaryFiles", ()), *file.get("listing", ())):
             self.graph.append(entity, "hasPart", self._file(inner, made))
         return reference(entity)
 
@@ -740,27 +739,6 @@ class _Builder:
         if (directory / "README.md").is_file():
             self._file_part("README.md", directory / "README.md", "How to run this again")
             self.graph["README.md"]["about"] = reference("./")
-
-
-def _end(record: Record) -> str | None:
-    """When an attempt ended, by its own account or by Slurm's."""
-    return record.get("end") or record.get("account", {}).get("end")
-
-
-def _error(record: Record) -> str | None:
-    """What went wrong with a job, None for success."""
-    status = record.get("status")
-    if status == "success":
-        return None
-    if account := record.get("account"):
-        reason = f" ({account['reason']})" if account["reason"] else ""
-        return (
-            f"{account['state']}{reason} in Slurm on {account['nodes']} after "
-            f"{account['elapsed_s']:g} s, exit code {account['exit_code']}"
-        )
-    if status is None:
-        return "ended without a word: killed, or its machine lost"
-    return f"{status}, exit status {record.get('exit_code')}"
 
 
 def _format(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from latsky.provenance import crate
-from latsky.provenance.hashing import entries, sha256
+from latsky.provenance.hashing import entries, listing_hash, sha256, tree_files
 from latsky.provenance.preview import preview
 from latsky.provenance.run_data import RunData, read_data
 from latsky.provenance.run_record import agent, write_json
@@ -63,9 +63,16 @@ def product_places(data: RunData) -> dict[str, str]:
     for file in entries(data.outputs):
         path, content = data.path(file), data.content(file)
         inside = path is not None and path.resolve().is_relative_to(data.directory)
-        if inside and content and content not in places and sha256(path) == content:
+        if inside and content and content not in places and _hash(path) == content:
             places[content] = path.resolve().relative_to(data.directory).as_posix()
     return places
+
+
+def _hash(path: Path) -> str:
+    if path.is_dir():
+        files = tree_files(path)
+        return listing_hash({file.relative_to(path).as_posix(): sha256(file) for file in files})
+    return sha256(path)
 
 
 def write_crate(
@@ -85,6 +92,6 @@ def write_crate(
     document = crate.build(data, places, agent=who, license_text=license_text)
     path = data.directory / crate.METADATA
     write_json(path, document)
-    page = preview(data, document["@graph"][1]["name"])
+    page = preview(data, document["@graph"][1]["name"], places)
     (data.directory / "ro-crate-preview.html").write_text(page, encoding="utf-8")
     return path

@@ -16,7 +16,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from latsky.provenance.hashing import entries, sha256
+from latsky.provenance.hashing import entries, listed, sha256
 from latsky.provenance.recorder import FITS
 from latsky.provenance.run_data import Record, RunData, signature
 
@@ -94,7 +94,7 @@ def grade_runs(first: Side, second: Side, rtol: float) -> list[JobResult]:
             depth = depths.get(record["id"], 1 << 30)
             results.append(JobResult(tuple(record["step"]), _title(record), depth, (finding,)))
             continue
-        findings = tuple(_grade_value(first, second, one["outputs"], other["outputs"], "", rtol))
+        findings = tuple(grade_value(first, second, one["outputs"], other["outputs"], "", rtol))
         notes = []
         if _command(one) != _command(other):
             notes.append("the command is another")
@@ -164,7 +164,7 @@ def _command(record: Record) -> list[str]:
     return [re.sub(r"(?<![\w.])/[^\s=,;'\"]*/", "", word) for word in record.get("command", ())]
 
 
-def _grade_value(
+def grade_value(
     first: Side, second: Side, one: Any, other: Any, name: str, rtol: float
 ) -> Iterable[Finding]:
     """Findings for all files in two values, and for values that differ."""
@@ -172,13 +172,15 @@ def _grade_value(
         if one.get("class") == other.get("class") == "File":
             yield _grade_file(first, second, one, other, rtol)
             return
+        if one.get("class") == other.get("class") == "Directory":
+            one, other = dict(listed(one)), dict(listed(other))
         for key in dict.fromkeys((*one, *other)):
             inner = f"{name}.{key}" if name else str(key)
-            yield from _grade_value(first, second, one.get(key), other.get(key), inner, rtol)
+            yield from grade_value(first, second, one.get(key), other.get(key), inner, rtol)
         return
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
         for number, (left, right) in enumerate(zip(one, other, strict=True)):
-            yield from _grade_value(first, second, left, right, f"{name}[{number}]", rtol)
+            yield from grade_value(first, second, left, right, f"{name}[{number}]", rtol)
         return
     if one != other:
         grade = Grade.TOLERANCE if _close(one, other, rtol) else Grade.DIFFERENT

@@ -59,6 +59,26 @@ def listing_hash(files: dict[str, str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def listed(directory: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """The File objects in a Directory object with a listing, by names relative to it."""
+    for entry in directory.get("listing") or ():
+        name = f"{place}{entry.get('basename', '')}"
+        if entry.get("class") == "Directory":
+            yield from listed(entry, f"{name}/")
+        else:
+            yield name, entry
+
+
+def listing_of(directory: Path) -> list[dict[str, Any]]:
+    """The listing of a Directory object for a directory of this machine."""
+    return [
+        {"class": "Directory", "basename": path.name, "listing": listing_of(path)}
+        if path.is_dir()
+        else {"class": "File", "basename": path.name, "location": path.as_uri()}
+        for path in sorted(directory.iterdir())
+    ]
+
+
 def path_of(value: dict[str, Any]) -> Path | None:
     """The local path of a CWL File or Directory, if it has one."""
     location = str(value.get("location", ""))
@@ -79,6 +99,18 @@ def entries(value: Any) -> Iterator[dict[str, Any]]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from entries(item)
+
+
+def outermost(value: Any) -> Iterator[dict[str, Any]]:
+    """All CWL Files and Directories in an object that are in no other."""
+    if isinstance(value, dict):
+        if value.get("class") in ("File", "Directory"):
+            yield value
+            return
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from outermost(item)
 
 
 def hash_order(order: dict[str, Any]) -> dict[str, dict[str, FileHash]]:

@@ -34,7 +34,9 @@ def lineage(data: RunData, path: Path) -> tuple[str, dict[str, Node]]:
     Raises InputError for a file that the run neither made nor read.
     """
     if not path.is_file():
-        raise InputError("no such file", file=path)
+        raise InputError(
+            "a directory; name a file in it" if path.is_dir() else "no such file", file=path
+        )
     start = sha256(path)
     makers = data.producers()
     given = _inputs(data)
@@ -146,7 +148,7 @@ def _origin(node: Node) -> str:
         return "  origin not known"
     image = node.record.get("container")
     where = f" in {image['reference']}" if image else ""
-    return f"  {' '.join(node.record['step'])}, {node.record['end'][:19]}{where}"
+    return f"  {'/'.join(node.record['step'])}, {node.record['end'][:19]}{where}"
 
 
 def as_json(data: RunData, start: str, nodes: dict[str, Node]) -> dict[str, Any]:
@@ -194,62 +196,8 @@ def as_dot(start: str, nodes: dict[str, Node]) -> Iterator[str]:
             job = node.record["id"]
             if job not in jobs:
                 jobs[job] = node
-                yield f'  "{job}" [label="{" ".join(node.record["step"])}"];'
+                yield f'  "{job}" [label="{"/".join(node.record["step"])}"];'
                 for _, source in node.sources:
                     yield f'  "{source[:16]}" -> "{job}";'
             yield f'  "{job}" -> "{key[:16]}";'
     yield "}"
-
-
-def draw(start: str, nodes: dict[str, Node], path: Path) -> None:
-    """Draw the same; the format (SVG, PNG, PDF) is that of the name. Raises InputError."""
-    from matplotlib.figure import Figure
-
-    if path.suffix.lower() not in (".svg", ".png", ".pdf"):
-        raise InputError("should end in .svg, .png or .pdf", file=path)
-    depth: dict[str, int] = {}
-
-    def level(key: str) -> int:
-        if key not in depth:
-            depth[key] = 1 + max((level(source) for _, source in nodes[key].sources), default=-1)
-        return depth[key]
-
-    columns: list[list[str]] = [[] for _ in range(level(start) + 1)]
-    for key in nodes:
-        columns[level(key)].append(key)
-    tallest = max(len(column) for column in columns)
-    figure = Figure(figsize=(3.2 * len(columns) + 0.6, max(2.0, 0.55 * tallest + 0.6)))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    places = {}
-    for x, column in enumerate(columns):
-        for y, key in enumerate(sorted(column, key=lambda key: nodes[key].name)):
-            places[key] = (x, tallest / 2 - (y + 0.5) * tallest / len(column))
-    for key, node in nodes.items():
-        for _, source in node.sources:
-            axes.annotate(
-                "",
-                places[key],
-                places[source],
-                arrowprops={"arrowstyle": "-", "color": "0.75", "linewidth": 0.7},
-                zorder=0,
-            )
-    for key, node in nodes.items():
-        colour = "#f7e3c4" if key == start else "#dde8f5" if node.given else "white"
-        made = "\n" + " ".join(node.record["step"]) if node.record else ""
-        axes.text(
-            *places[key],
-            _shortened(node.name) + made,
-            ha="center",
-            va="center",
-            fontsize=6.5,
-            bbox={"boxstyle": "round", "facecolor": colour, "edgecolor": "0.5", "linewidth": 0.6},
-        )
-    axes.set_xlim(-0.55, len(columns) - 0.45)
-    axes.set_ylim(-tallest / 2 - 0.2, tallest / 2 + 0.2)
-    figure.savefig(path, dpi=150)
-
-
-def _shortened(name: str, length: int = 44) -> str:
-    half = (length - 1) // 2
-    return name if len(name) <= length else f"{name[:half]}…{name[-half:]}"

@@ -9,7 +9,8 @@ from pathlib import Path
 from latsky.errors import InputError
 from latsky.provenance.archive import opened
 from latsky.provenance.bag import is_bag
-from latsky.provenance.lineage import as_dot, as_json, as_text, draw, lineage
+from latsky.provenance.lineage import as_dot, as_json, as_text, lineage
+from latsky.provenance.lineage_picture import draw
 
 
 def register(parser: argparse.ArgumentParser) -> None:

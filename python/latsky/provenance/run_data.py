@@ -11,7 +11,7 @@ from typing import Any
 from latsky.errors import InputError
 from latsky.provenance import recorder
 from latsky.provenance.closure import load
-from latsky.provenance.hashing import entries, path_of
+from latsky.provenance.hashing import entries, listed, listing_hash, path_of
 from latsky.provenance.run_record import read_json, read_run
 
 Record = dict[str, Any]
@@ -36,8 +36,15 @@ class RunData:
         return self.directory / self.run["workflow"]
 
     def content(self, file: File) -> str | None:
-        """SHA-256 of a File or Directory object of this run, None where it is not known."""
-        return file.get("sha256") or self.sha256_of.get(str(file.get("checksum")))
+        """SHA-256 of a File or Directory object of this run, None where it is not known.
+
+        That of a directory is ``hashing.listing_hash`` of its files.
+        """
+        known = file.get("sha256") or self.sha256_of.get(str(file.get("checksum")))
+        if known or file["class"] != "Directory" or not file.get("listing"):
+            return known
+        files = {name: self.content(inner) for name, inner in listed(file)}
+        return None if None in files.values() else listing_hash(files)
 
     def path(self, file: File) -> Path | None:
         """Where a file of the job order or the outputs is now; None where it is not any more.
@@ -127,6 +134,27 @@ def _with_earlier(directory: Path, records: list[Record]) -> list[Record]:
 def record_place(record: Record) -> str:
     """The directory of a record, relative to that of the run."""
     return f"earlier/{record['attempt']}/records" if "attempt" in record else "records"
+
+
+def end_of(record: Record) -> str | None:
+    """When an attempt ended, by its own account or by Slurm's."""
+    return record.get("end") or record.get("account", {}).get("end")
+
+
+def error_of(record: Record) -> str | None:
+    """What went wrong with a job, None for success."""
+    status = record.get("status")
+    if status == "success":
+        return None
+    if account := record.get("account"):
+        reason = f" ({account['reason']})" if account["reason"] else ""
+        return (
+            f"{account['state']}{reason} in Slurm on {account['nodes']} after "
+            f"{account['elapsed_s']:g} s, exit code {account['exit_code']}"
+        )
+    if status is None:
+        return "ended without a word: killed, or its machine lost"
+    return f"{status}, exit status {record.get('exit_code')}"
 
 
 def signature(record: Record) -> str:

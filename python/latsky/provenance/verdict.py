@@ -35,7 +35,7 @@ def show(results: Sequence[JobResult], grade: Grade) -> int:
     """Print the grades of all steps and the first job below ``grade``; the exit status."""
     steps: dict[str, Counter[Grade]] = {}
     for result in results:
-        steps.setdefault(" ".join(result.step), Counter())[result.grade] += 1
+        steps.setdefault("/".join(result.step), Counter())[result.grade] += 1
     width = max((len(step) for step in steps), default=0)
     for step, counts in steps.items():
         told = ", ".join(f"{counts[value]} {value}" for value in sorted(counts, reverse=True))
@@ -47,7 +47,7 @@ def show(results: Sequence[JobResult], grade: Grade) -> int:
     below = sum(result.grade < grade for result in results)
     print(f"{below} of {len(results)} jobs below the grade asked for ({grade})")
     title = f" ({diverging.name})" if diverging.name else ""
-    print(f"first to diverge: {' '.join(diverging.step)}{title}")
+    print(f"first to diverge: {'/'.join(diverging.step)}{title}")
     for note in diverging.notes:
         print(f"  {note}")
     for finding in diverging.findings:

@@ -1,7 +1,7 @@
 cwlVersion: v1.2
 class: Workflow
 label: Lines for many numbers
-doc: A scattered workflow, records with files in them, an expression and a skipped step.
+doc: A scattered workflow, records with files in them, an expression, a directory and a skipped step.
 requirements:
   ScatterFeatureRequirement: {}
   SubworkflowFeatureRequirement: {}
@@ -16,6 +16,7 @@ inputs:
   flags: {type: string, default: "."}
 outputs:
   results: {type: "types.yml#result[]", outputSource: many/result}
+  folder: {type: Directory, outputSource: gather/folder}
   extra: {type: "File?", outputSource: more/appended}
 steps:
   many:
@@ -23,6 +24,10 @@ steps:
     scatter: number
     in: {number: numbers, text: text, failures: failures, flags: flags}
     out: [result]
+  gather:
+    run: gather.cwl
+    in: {results: many/result}
+    out: [folder]
   more:
     run: tools/append.cwl
     when: $(inputs.more)
