@@ -3,7 +3,8 @@ cwlVersion: v1.2
 class: CommandLineTool
 label: Add livetime cubes
 doc: |
-  Adds livetime cubes of the same binning and zenith cut that cover different times.
+  Adds livetime cubes of the same binning and zenith cut that cover different times, with gtltsum. A
+  single cube, which gtltsum of the Fermitools refuses, is copied.
 hints:
   DockerRequirement:
     dockerPull: latsky/fermitools:0.1.0
@@ -25,13 +26,14 @@ requirements:
     timelimit: 14400
   NetworkAccess:
     networkAccess: false
-baseCommand: gtltsum
 arguments:
-  - infile1=@livetime_cubes.lst
-  - infile2=none
-  - chatter=2
-  - clobber=yes
-  - mode=h
+  - valueFrom: |
+      ${
+        var cubes = inputs.livetime_cubes;
+        if (cubes.length === 1) { return ["cp", cubes[0].path, inputs.output_name]; }
+        return ["gtltsum", "infile1=@livetime_cubes.lst", "infile2=none", "chatter=2",
+                "clobber=yes", "mode=h", "outfile=" + inputs.output_name];
+      }
 inputs:
   livetime_cubes:
     type: File[]
@@ -42,7 +44,6 @@ inputs:
     default: livetime_cube.fits
     label: Output name
     doc: name of the file to write, no unit
-    inputBinding: {prefix: outfile=, separate: false}
   ram_mib:
     type: long
     default: 1024

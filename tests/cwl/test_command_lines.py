@@ -214,6 +214,14 @@ def test_gtltsum(tmp_path):
         ["gtltsum", "infile1=@livetime_cubes.lst", "infile2=none", *END, "outfile=sum.fits"],
         {"livetime_cubes.lst": "lt.fits\nlt.fits\n"},
     )
+    # the Fermitools take infile2 for a file when there is one cube only
+    check(
+        tmp_path,
+        "gtltsum",
+        {"livetime_cubes": cubes[:1], "output_name": "sum.fits"},
+        ["cp", "lt.fits", "sum.fits"],
+        {"livetime_cubes.lst": "lt.fits\n"},
+    )
 
 
 EXPOSURE = {"evtype": 48, "ram_mib": 777}
@@ -407,7 +415,7 @@ ORDERS = {
         "pixel_size": 1,
     },
     "gtltcube": {"events": "FILE", "spacecraft": "FILE"},
-    "gtltsum": {"livetime_cubes": ["FILES"]},
+    "gtltsum": {"livetime_cubes": ["FILES", "FILES"]},
     "gtexpcube2": {"livetime_cube": "FILE", "counts_cube": "FILE", "evtype": 4},
     "gtexpcube2-wcs": {"livetime_cube": "FILE", "evtype": 4},
 }
@@ -417,7 +425,7 @@ ORDERS = {
 def test_nothing_would_be_asked_for_and_the_engine_knows_all(tmp_path, tool):
     made = file(tmp_path / "x.fits")
     order = {
-        key: made if value == "FILE" else [made] if value == ["FILES"] else value
+        key: made if value == "FILE" else [made] * len(value) if isinstance(value, list) else value
         for key, value in ORDERS[tool].items()
     }
     command, _, _ = build(ROOT / "tools" / f"{tool}.cwl", order, tmp_path)
