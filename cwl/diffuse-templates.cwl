@@ -56,7 +56,7 @@ outputs:
     type: File[]
     label: Pictures
     doc: pictures of the middle plane of the maps, no unit (PNG)
-    outputSource: draw/picture
+    outputSource: draw/pictures_made
 steps:
   bind:
     label: Bind the files of each component
@@ -87,18 +87,7 @@ steps:
     out: [source_maps, drawings]
   draw:
     label: Draw the middle planes
-    run: ../tools/healview.cwl
-    scatter: drawing
+    run: subworkflows/draw-pictures.cwl
     in:
-      drawing: collect/drawings
-      map:
-        valueFrom: $(inputs.drawing.map)
-      hdu:
-        valueFrom: $(inputs.drawing.hdu)
-      plane:
-        valueFrom: $(inputs.drawing.plane)
-      output_name:
-        valueFrom: $(inputs.drawing.picture)
-      ram_mib:
-        valueFrom: $(inputs.drawing.ram_mib)
-    out: [picture]
+      drawings: collect/drawings
+    out: [pictures_made]

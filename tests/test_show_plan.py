@@ -1,17 +1,24 @@
 """latsky plan and job-order: counts of jobs, sizes, and the order that the workflow takes."""
 
 import json
+import math
+import os
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from tables import write_catalog
 
 from latsky import costs
 from latsky.cli import main
 from latsky.config.analysis import read_analysis
 from latsky.fits.core import Column, FitsWriter, Header
 from latsky.job_order import job_order
-from latsky.show_plan import estimate, plan_of, volume_of
+from latsky.run.progress import count_jobs
+from latsky.show_plan import estimate, plan_of
+from latsky.sizing import plan_options, volume_of
 
 DAY = 86_400.0
 # the binning of fermipy's documentation
@@ -46,22 +53,23 @@ def test_eight_years(eight_years):
     analysis = read_analysis(eight_years / "a.yaml")
     plan = plan_of(analysis)
     volume = volume_of(analysis, len(plan.batches))
-    assert volume.span_s == 30 * DAY
+    assert volume.span_s == 48 * 30 * DAY
     steps = estimate(plan, volume, costs.EMBEDDED)
     assert [(step.command, step.jobs) for step in steps] == [
-        ("match-spacecraft", 96),
-        ("gtselect", 96),
-        ("gtselect", 4 * 96),
-        ("gtbin", 4 * 96),
+        ("plan", 1),
+        ("match-spacecraft", 2),
+        ("gtselect", 2),
+        ("gtselect", 4 * 2),
+        ("gtbin", 4 * 2),
         ("coadd", 4),
-        ("gtltcube", 4 * 96),
+        ("gtltcube", 4 * 2),
         ("gtltsum", 4),
         ("gtexpcube2", 4),
     ]
     written = {step.command: step.product_bytes for step in steps}
     pixels = 12 * 4**5 * 2 + 12 * 4**6 * 2 + 12 * 4**8 * 3 + 12 * 4**9 * 9
-    assert written["gtbin"] == 96 * 8 * pixels
-    assert 8 * pixels == pytest.approx(246e6, rel=0.01)  # a file; 24 GB in all
+    assert written["gtbin"] == 2 * 8 * pixels
+    assert 8 * pixels == pytest.approx(246e6, rel=0.01)
     assert written["coadd"] == 8 * pixels
 
 
@@ -83,15 +91,15 @@ def test_tables(eight_years, capsys, monkeypatch):
     for part in ("E0_PSF3", "31.6 MeV–100 MeV", "1 GeV–1 TeV", "105°", "9, 6", "gtltcube"):
         assert part in text
     assert "96 event files" in text
-    assert "2880.0 days) in 96 batches" in text
+    assert "2880.0 days) in 12 batches" in text
     assert "with 8 jobs at a time and the fermitools engine" in text
 
 
 def test_json(eight_years, capsys):
-    assert main(["plan", str(eight_years / "a.yaml"), "--json"]) == 0
+    assert main(["plan", str(eight_years / "a.yaml"), "--json", "--engine", "embedded"]) == 0
     plan = json.loads(capsys.readouterr().out)
     assert len(plan["components"]) == 4
-    assert plan["batches"][-1] == {"key": "000095", "first": 95, "count": 1}
+    assert plan["batches"][-1] == {"key": "000001", "first": 48, "count": 48}
 
 
 def test_plan_of_a_wrong_analysis(eight_years, capsys):
@@ -133,3 +141,103 @@ def test_job_order_has_the_inputs_of_the_workflow(eight_years):
         and "null" not in port["type"]
     }
     assert required <= set(order)
+
+
+# four energy ranges divided by the quality of directions
+TEN = """\
+E0: {log_emin: 1.5, log_emax: 2.0, enumbins: 2, zmax: 80., psf_types: {PSF3: {hpx_order: 7}}}
+E1:
+  {log_emin: 2.0, log_emax: 2.5, enumbins: 2, zmax: 90.,
+   psf_types: {PSF2: {hpx_order: 8}, PSF3: {hpx_order: 8}}}
+E2:
+  {log_emin: 2.5, log_emax: 3.0, enumbins: 3, zmax: 100.,
+   psf_types: {PSF1: {hpx_order: 9}, PSF2: {hpx_order: 9}, PSF3: {hpx_order: 9}}}
+E3:
+  {log_emin: 3.0, log_emax: 6.0, enumbins: 9, zmax: 105.,
+   psf_types: {PSF0: {hpx_order: 9}, PSF1: {hpx_order: 9}, PSF2: {hpx_order: 9},
+   PSF3: {hpx_order: 9}}}
+"""
+PARTS = """\
+catalog_name: X
+catalog_file: psc.fits
+catalog_extdir: extended
+catalog_type: 4FGL-DR4
+rules_dict:
+  faint: {merge: true, cuts: [{cut_var: Signif_Avg, max_val: 10.}]}
+  bright: {cuts: [{cut_var: Signif_Avg, min_val: 10.}]}
+"""
+
+
+@pytest.fixture
+def whole_sky(eight_years, monkeypatch):
+    """40 diffuse components and 7,000 sources for ten binning components; half a GB a month."""
+    monkeypatch.setenv("COLUMNS", "130")
+    place = eight_years
+    for path in place.glob("month_*.fits"):
+        os.truncate(path, 500_000_000)
+    (place / "b.yaml").write_text(TEN)
+    (place / "extended").mkdir()
+    sources = [
+        {"Source_Name": f"S{n}", "SpectrumType": "PowerLaw", "Signif_Avg": 5.5 + n % 10}
+        for n in range(7000)
+    ]
+    write_catalog(place / "psc.fits", "4FGL-DR4", sources)
+    (place / "catalog_X_v0.yaml").write_text(PARTS)
+    diffuse = [f"d{number}: {{versions: [v0]}}\n" for number in range(40)]
+    library = "".join(diffuse) + "X: {model_type: catalog, versions: [v0]}\n"
+    (place / "library.yaml").write_text(library)
+    with (place / "a.yaml").open("a") as file:
+        file.write("library: library.yaml\n")
+    return place / "a.yaml"
+
+
+def jobs_by_command(text):
+    """Jobs of each command in the table of steps, and those of the line 'all'."""
+    rows = re.findall(
+        r"^ *(.+?)  +([a-z][\w-]*|) +(\d+)  ", text.partition("\nJobs")[2], flags=re.M
+    )
+    assert rows[-1][0] == "all"
+    jobs = Counter()
+    for _, command, number in rows:
+        jobs[command] += int(number)
+    return jobs
+
+
+@pytest.mark.parametrize("engine", ["embedded", "fermitools"])
+def test_eight_years_of_the_whole_sky_are_less_than_2000_jobs(whole_sky, engine, capsys):
+    assert main(["plan", str(whole_sky), "--engine", engine]) == 0
+    jobs = jobs_by_command(capsys.readouterr().out)
+    assert jobs[""] < 2000
+    assert jobs.total() == 2 * jobs[""]
+    assert jobs["stack"] == 40 * 10
+    analysis = read_analysis(whole_sky)
+    plan = plan_of(analysis, engine=engine)
+    assert count_jobs(plan) == jobs[""]
+    # no job is longer than planned, where it could be divided
+    rates = costs.RATES[engine]
+    steps = estimate(plan, volume_of(analysis, len(plan.batches)), rates)
+    for step in steps:
+        if step.command in ("gtselect", "gtltcube", "source-maps-diffuse", "source-maps-catalog"):
+            assert step.cpu_s / step.jobs <= costs.JOB_S + rates.start_s
+
+
+def test_no_grouping(whole_sky, capsys):
+    """One event file, one component and one energy plane a job."""
+    assert main(["plan", str(whole_sky), "--no-grouping"]) == 0
+    jobs = jobs_by_command(capsys.readouterr().out)
+    planes = 3 + 2 * 3 + 3 * 4 + 4 * 10
+    assert jobs["gtbin"] == 96 * 10
+    assert jobs["gtselect"] == 96 + 96 * 10
+    assert jobs["gtltcube"] == 96 * 4
+    assert jobs["source-maps-diffuse"] == 40 * planes
+    order = whole_sky.parent / "order.yml"
+    assert main(["job-order", str(whole_sky), "--no-grouping", "-o", str(order)]) == 0
+    written = YAML(typ="safe").load(order.read_text())
+    assert (written["files_per_job"], written["planes_per_job"]) == (1, 1)
+
+
+def test_jobs_hold_as_many_files_as_fit(eight_years):
+    """By hand: a month is 86,400 rows of 1.35 ms, so seven fit into 900 s and all need 13 jobs."""
+    analysis = read_analysis(eight_years / "a.yaml")
+    assert plan_options(analysis, "fermitools").files_per_job == math.ceil(96 / 13)
+    assert plan_options(analysis, "fermitools", grouping=False).files_per_job == 1

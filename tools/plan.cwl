@@ -57,10 +57,9 @@ inputs:
     doc: number of photon event files, no unit
     inputBinding: {prefix: --n-event-files}
   files_per_job:
-    type: int
-    default: 1
+    type: int?
     label: Files in a job
-    doc: number of event files that go through one job, no unit
+    doc: event files that go through one job, no unit; by default for jobs of minutes
     inputBinding: {prefix: --files-per-job}
   hpx_order_ccube:
     type: int

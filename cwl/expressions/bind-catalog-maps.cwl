@@ -60,7 +60,8 @@ expression: |
         var map = inputs.merged_maps[number][at];
         add(part, "CompositeSource", map, inputs.merged_sources[number][at]);
         if (inputs.pictures) {
-          drawings.push({map: map,
+          drawings.push({component: catalog.component,
+                         map: map,
                          hdu: part.source_names[0],
                          plane: catalog.picture_plane,
                          picture: part.picture,

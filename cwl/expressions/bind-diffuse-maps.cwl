@@ -48,7 +48,8 @@ expression: |
                 sources: null};
       }),
       drawings: drawn.map(function (diffuse, number) {
-        return {map: inputs.maps[number],
+        return {component: diffuse.component,
+                map: inputs.maps[number],
                 hdu: diffuse.source_name,
                 plane: diffuse.picture_plane,
                 picture: diffuse.source_maps_stem + ".png",

@@ -33,6 +33,8 @@ BASE_MIB = 512
 """memory of a command before it holds any array"""
 BUFFER_BYTES = 128 * MIB
 """rows of event tables held at once"""
+JOB_S = 900.0
+"""CPU time that a job should take where work can be divided: engines spend seconds on each job"""
 TIME_FLOOR_S = 1800
 """shortest time limit"""
 SAFETY = 10
@@ -139,6 +141,19 @@ def counts(
     return _cost(rates, 2 * size, seconds, size)
 
 
+def default_files(n_files: int, volume: Volume = MONTH, rates: Rates = FERMITOOLS) -> int:
+    """Event files of ``volume`` each in a job, so that their way through the steps takes ``JOB_S``.
+
+    Batches are made equally large.
+    """
+    binned = volume.table_bytes / rates.table_bytes_s
+    livetime_s = volume.span_s / SPACECRAFT_ROW_S * rates.livetime_row_s
+    # selection and time filter, then the components' selections beside the livetime
+    way = 2 * binned + max(2 * binned, livetime_s)
+    batches = math.ceil(n_files * way / JOB_S)
+    return max(1, math.ceil(n_files / max(batches, 1)))
+
+
 def coadd(order: int, n_bins: int, n_files: int, rates: Rates = FERMITOOLS) -> Cost:
     """Sum of the counts cubes of all batches."""
     size = cube_bytes(order, n_bins)
@@ -204,9 +219,9 @@ def catalog_sum(order: int, n_planes: int, n_batches: int, rates: Rates = EMBEDD
     return _cost(rates, pieces, (n_batches + 1) * size / rates.map_bytes_s, size / 2)
 
 
-def picture(order: int, n_planes: int, rates: Rates = EMBEDDED) -> Cost:
-    """Picture of a plane of a map."""
-    return _cost(rates, cube_bytes(order, n_planes), 1.0, 0.4e6)
+def pictures(order: int, n_planes: int, n_maps: int = 1, rates: Rates = EMBEDDED) -> Cost:
+    """Pictures of a plane of each of several maps."""
+    return _cost(rates, cube_bytes(order, n_planes), n_maps * 1.0, n_maps * 0.4e6)
 
 
 def stack(order: int, n_planes: int, rates: Rates = FERMITOOLS) -> Cost:

@@ -39,8 +39,8 @@ class PlanOptions:
     """largest HEALPix order of counts cubes"""
     hpx_order_expcube: int = HPX_ORDER_EXPOSURE
     """largest HEALPix order of exposure cubes"""
-    files_per_job: int = 1
-    """event files that go through one job"""
+    files_per_job: int | None = None
+    """event files that go through one job; None: for jobs of minutes with a month in each file"""
     planes_per_job: int | None = None
     """energy planes of source maps that one job makes; None: by order and engine"""
     catalog_nsrc: int | None = None
@@ -89,6 +89,12 @@ class Plan:
         """The lists by output name."""
         return dict(vars(self))
 
+    def drawings(self) -> tuple[int, int]:
+        """Jobs that draw the diffuse and the catalogue source maps: one a binning component."""
+        diffuse = {record["component"] for record in self.diffuse_components}
+        catalogs = {r["component"] for r in self.catalog_components if r["merged_parts"]}
+        return len(diffuse), len(catalogs)
+
 
 def make_plan(
     dataset: DatasetConfig,
@@ -103,7 +109,10 @@ def make_plan(
     """
     options = options or PlanOptions()
     cuts = expand(dataset, binning, filters)
-    batches = batch_ranges(n_event_files, options.files_per_job)
+    files_per_job = options.files_per_job or costs.default_files(
+        n_event_files, rates=costs.RATES[options.engine]
+    )
+    batches = batch_ranges(n_event_files, files_per_job)
     return Plan(
         [component_record(cut, options, len(batches)) for cut in cuts],
         [
@@ -277,14 +286,13 @@ def livetime_record(cut: Cut, n_batches: int) -> Record:
 
 def batch_ranges(n_files: int, files_per_job: int) -> list[Record]:
     """Consecutive ranges of at most ``files_per_job`` files."""
-    starts = range(0, n_files, max(files_per_job, 1))
     return [
         {
             "key": naming.batch_key(number),
             "first": first,
-            "count": min(max(files_per_job, 1), n_files - first),
+            "count": min(files_per_job, n_files - first),
         }
-        for number, first in enumerate(starts)
+        for number, first in enumerate(range(0, n_files, files_per_job))
     ]
 
 

@@ -15,9 +15,6 @@ from latsky.config.catalog_parts import CatalogParts
 from latsky.errors import Problems
 from latsky.plan import Cut, PlanOptions, Record, even_ranges
 
-JOB_S = 300.0
-"""CPU time that a job of source maps should take"""
-
 
 @dataclass(frozen=True)
 class SourcePart:
@@ -166,13 +163,13 @@ def catalog_record(catalog: DividedCatalog, cut: Cut, options: PlanOptions) -> R
         **costs.catalog_maps(order, n_planes, largest, len(merged)).fields("maps"),
         **costs.catalog_sum(order, n_planes, len(ranges)).fields("sum"),
         "picture_plane": str(n_planes // 2),
-        **costs.picture(order, n_planes).fields("picture"),
+        **costs.pictures(order, n_planes).fields("picture"),
     }
 
 
 def default_sources(order: int, n_planes: int, rates: costs.Rates = costs.EMBEDDED) -> int:
-    """Sources that make a job of about ``JOB_S``."""
-    return max(1, math.floor(JOB_S / costs.catalog_source_s(order, n_planes, rates)))
+    """Sources that make a job of about ``costs.JOB_S``."""
+    return max(1, math.floor(costs.JOB_S / costs.catalog_source_s(order, n_planes, rates)))
 
 
 def rule_lines(catalog: DividedCatalog) -> list[str]:

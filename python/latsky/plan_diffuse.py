@@ -15,8 +15,6 @@ from latsky.config.rings import MergedRing
 from latsky.errors import Problems
 from latsky.plan import Cut, PlanOptions, Record, even_ranges
 
-JOB_S = 300.0
-"""CPU time that a job of source maps should take"""
 KINDS = {"MapCubeSource": "cube", "SpatialMap": "map", "IsoSource": "isotropic"}
 """kind of component in a library → kind of template for source-maps-diffuse"""
 
@@ -94,13 +92,13 @@ def diffuse_record(source: DiffuseSource, cut: Cut, options: PlanOptions) -> Rec
         **costs.source_maps(order, largest, convolved).fields("maps"),
         **costs.stack(order, n_planes).fields("stack"),
         "picture_plane": str(n_planes // 2),
-        **costs.picture(order, n_planes).fields("picture"),
+        **costs.pictures(order, n_planes).fields("picture"),
     }
 
 
 def default_planes(order: int, convolved: bool, rates: costs.Rates = costs.FERMITOOLS) -> int:
-    """Planes that make a job of about ``JOB_S``."""
-    return max(1, math.floor(JOB_S / costs.source_map_plane_s(order, convolved, rates)))
+    """Planes that make a job of about ``costs.JOB_S``."""
+    return max(1, math.floor(costs.JOB_S / costs.source_map_plane_s(order, convolved, rates)))
 
 
 def plane_groups(n_planes: int, largest: int) -> list[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +14,15 @@ from typing import TYPE_CHECKING
 from latsky import costs
 from latsky.config.analysis import Analysis, read_analysis
 from latsky.errors import Problems
-from latsky.plan import Plan, PlanOptions, expand, make_plan
+from latsky.plan import Plan, expand, make_plan
 from latsky.plan_catalog import DividedCatalog, divide_catalog, rule_lines
+from latsky.plan_models import ModelPlan, plan_of_models
 from latsky.plan_templates import plan_templates
+from latsky.sizing import add_grouping, default_engine, plan_options, volume_of
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-GZIP_RATIO = 2.5
-"""bytes of an event table over its gzipped size"""
 DAY_S = 86400.0
 
 
@@ -41,20 +42,15 @@ def plan_of(
     analysis: Analysis,
     catalogs: Sequence[DividedCatalog] | None = None,
     engine: str | None = None,
+    *,
+    grouping: bool = True,
 ) -> Plan:
     """The plan of an analysis. Raises InputErrors for what contradicts itself.
 
-    ``catalogs`` spares reading them again; ``engine`` is by default that of LATSKY_ENGINE.
+    ``catalogs`` spares reading them again; ``engine`` is by default that of LATSKY_ENGINE;
+    ``grouping`` as for ``plan_options``.
     """
-    file = analysis.file
-    options = PlanOptions(
-        file.hpx_order_ccube,
-        file.hpx_order_expcube,
-        file.files_per_job,
-        file.planes_per_job,
-        file.catalog_nsrc,
-        engine or os.environ.get("LATSKY_ENGINE", "embedded"),
-    )
+    options = plan_options(analysis, engine, grouping=grouping)
     parts = (analysis.dataset, analysis.binning, analysis.filters)
     plan = make_plan(*parts, len(analysis.event_files), options)
     if analysis.library is None:
@@ -79,23 +75,9 @@ def catalogs_of(analysis: Analysis) -> list[DividedCatalog]:
     return [catalog for catalog in found if isinstance(catalog, DividedCatalog)]
 
 
-def volume_of(analysis: Analysis, n_batches: int) -> costs.Volume:
-    """Mean data volume of a batch, from file sizes and the times in the first and last headers."""
-    from latsky.fits.core import FitsFile
-
-    size = sum(
-        listed.path.stat().st_size * (GZIP_RATIO if listed.path.suffix == ".gz" else 1)
-        for listed in analysis.event_files
-    )
-    span = 0.0
-    for listed in analysis.event_files:
-        with FitsFile(listed.path) as file:
-            header = file.header("EVENTS")
-        span += float(header.get("TSTOP", 0)) - float(header.get("TSTART", 0))
-    return costs.Volume(size / n_batches, span / n_batches)
-
-
-def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepEstimate]:
+def estimate(
+    plan: Plan, volume: costs.Volume, rates: costs.Rates, models: ModelPlan | None = None
+) -> list[StepEstimate]:
     """Number, time and size of the jobs of every step, in the order they run."""
     n_batches = len(plan.batches)
     n_filters = len(plan.time_filters)
@@ -106,8 +88,9 @@ def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepE
         if each and repeats:
             jobs.append((step, command, repeats, each))
 
-    covering = costs.Cost(costs.BASE_MIB, rates.start_s, 0.0)
-    add("match spacecraft data", "match-spacecraft", n_batches, [covering])
+    small = costs.Cost(costs.BASE_MIB, rates.start_s, 0.0)
+    add("plan the analysis", "plan", 1, [small])
+    add("match spacecraft data", "match-spacecraft", n_batches, [small])
     add("select events", "gtselect", n_batches, [costs.select(volume, rates)] * n_filters)
     applied = [record for record in plan.time_filters if record["apply"]]
     add("filter times", "gtmktime", n_batches, [costs.mktime(volume, rates)] * len(applied))
@@ -131,6 +114,8 @@ def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepE
         [costs.coadd(order, bins, n_batches, rates) for order, bins in sizes],
     )
     cuts = len(plan.livetime_cuts)
+    timed = [record for record in plan.livetime_cuts if {record["tmin"], record["tmax"]} != {None}]
+    add("cut times", "gtselect", n_batches, [costs.select(volume, rates)] * len(timed))
     add("livetime", "gtltcube", n_batches, [costs.livetime(volume, rates)] * cuts)
     add("add livetime", "gtltsum", 1, [costs.livetime_sum(n_batches, rates)] * cuts)
     add(
@@ -143,6 +128,11 @@ def estimate(plan: Plan, volume: costs.Volume, rates: costs.Rates) -> list[StepE
         ],
     )
     _add_templates(plan, rates, add)
+    if models is not None:
+        add("plan the models", "plan-models", 1, [small])
+        add("write source models", "init-model", 1, [small] * len(models.planned_models))
+        add("assemble source maps", "assemble-model", 1, models.assembly)
+        add("fit models", "fit-model", 1, models.fits)
     return [
         StepEstimate(
             step,
@@ -169,7 +159,9 @@ def _add_templates(
         1,
         [costs.ring_sum(len(ring["inputs"]), rates) for ring in plan.merged_rings],
     )
-    maps, stacks, pictures, batches, merges, gathers = [], [], [], [], [], []
+    maps, stacks, batches, merges, gathers = [], [], [], [], []
+    diffuse_pictures: Counter[str] = Counter()
+    catalog_pictures: Counter[str] = Counter()
     for record in plan.diffuse_components:
         order, planes = _size_of(by_key[record["component"]])
         convolved = not record["no_psf"] and record["kind"] != "isotropic"
@@ -178,7 +170,7 @@ def _add_templates(
             for group in record["plane_groups"]
         ]
         stacks.append(costs.stack(order, planes, rates))
-        pictures.append(costs.picture(order, planes, rates))
+        diffuse_pictures[record["component"]] += 1
     for record in plan.catalog_components:
         order, planes = _size_of(by_key[record["component"]])
         merged, count = record["merged_parts"], len(record["batches"])
@@ -187,14 +179,20 @@ def _add_templates(
             for batch in record["batches"]
         ]
         merges += [costs.catalog_sum(order, planes, count, rates) for _ in merged]
-        pictures += [costs.picture(order, planes, rates) for _ in merged]
+        catalog_pictures[record["component"]] += len(merged)
         gathers += [costs.catalog_sum(order, planes, count, rates)] * record["gather"]
     add("diffuse source maps", "source-maps-diffuse", 1, maps)
     add("stack planes", "stack", 1, stacks)
     add("catalogue source maps", "source-maps-catalog", 1, batches)
     add("merge sources", "merge-catalog", 1, merges)
     add("gather sources", "gather-catalog", 1, gathers)
-    add("draw source maps", "healview", 1, pictures)
+    pictures = [
+        costs.pictures(*_size_of(by_key[key]), number, rates)
+        for drawn in (diffuse_pictures, catalog_pictures)
+        for key, number in drawn.items()
+        if number
+    ]
+    add("draw source maps", "draw-maps", 1, pictures)
 
 
 def _size_of(component: dict) -> tuple[int, int]:
@@ -207,12 +205,13 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--engine",
         choices=sorted(costs.RATES),
-        default=os.environ.get("LATSKY_ENGINE", "embedded"),
+        default=default_engine(),
         help="engine whose speed the estimate is for [LATSKY_ENGINE, else embedded]",
     )
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="jobs at a time [number of cores]"
     )
+    add_grouping(parser)
     parser.add_argument("--json", action="store_true", help="print the plan's records instead")
 
 
@@ -220,24 +219,42 @@ def run(options: argparse.Namespace) -> int:
     """Print components, files, jobs, sizes and time of a run."""
     analysis = read_analysis(options.analysis)
     catalogs = catalogs_of(analysis)
-    plan = plan_of(analysis, catalogs, options.engine)
+    plan = plan_of(analysis, catalogs, options.engine, grouping=options.grouping)
+    models = plan_of_models(analysis)
     if options.json:
-        print(json.dumps(plan.to_json(), indent=1))
+        lists = plan.to_json() | (models.to_json() if models else {})
+        print(json.dumps(lists, indent=1))
         return 0
     from rich.console import Console
 
     rates = costs.RATES[options.engine]
     volume = volume_of(analysis, len(plan.batches))
-    steps = estimate(plan, volume, rates)
+    steps = estimate(plan, volume, rates, models)
     console = Console()
     console.print(components_table(plan))
     for catalog in catalogs:
         console.print("\n".join(rule_lines(catalog)), highlight=False)
+    if models is not None:
+        console.print("\n".join(model_lines(models)), highlight=False)
     console.print(steps_table(steps))
     console.print(
         closing(analysis, plan, volume, steps, rates, max(options.jobs, 1)), soft_wrap=True
     )
     return 0
+
+
+def model_lines(models: ModelPlan) -> list[str]:
+    """What each model takes, one line each."""
+    fate = "fitted" if models.fits else "not fitted"
+    found = []
+    for model in models.planned_models:
+        parts = [part for part in models.model_components if part["model"] == model["key"]]
+        keys = {key for part in parts for key in part["source_keys"]}
+        found.append(
+            f"model {model['key']}: {len(keys)} components of the library on {len(parts)} "
+            f"binning components, {fate}"
+        )
+    return found
 
 
 def components_table(plan: Plan) -> Table:
@@ -304,6 +321,7 @@ def closing(
     kept = {
         *("add counts cubes", "add livetime", "exposure", "merge gas rings"),
         *("stack planes", "merge sources", "gather sources", "draw source maps"),
+        *("assemble source maps", "fit models"),
     }
     n_batches = len(plan.batches)
     files = len(plan.diffuse_components) + sum(

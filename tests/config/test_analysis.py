@@ -48,7 +48,7 @@ def test_sample(tmp_path):
     assert analysis.event_files[0].origin.endswith("zmax105.lst:3")
     assert analysis.file.hpx_order_fitting == 7
     assert analysis.file.catalog_nsrc == 500
-    assert analysis.file.files_per_job == 1
+    assert analysis.file.files_per_job is None
     assert analysis.dataset.names().irfs == "P8R3_SOURCE_V2"
     assert analysis.filters_path is None
     assert [str(w).partition("dataset_source.yaml")[2][:12] for w in analysis.warnings] == [

@@ -375,8 +375,6 @@ def test_plan(tmp_path):
             "binning.yaml",
             "--dataset",
             "dataset.yaml",
-            "--files-per-job",
-            "1",
             "--hpx-order-ccube",
             "9",
             "--hpx-order-expcube",

@@ -60,6 +60,12 @@ def command(tmp_path: Path, tool: str, job_order: dict) -> list[str]:
             "--projection zoom --title A_title --width 10 --zmin 0.5 --zscale log srcmaps.fits",
         ),
         ("healview", {}, {"map": "ccube.fits"}, "--output map.png --zscale log ccube.fits"),
+        (
+            "draw-maps",
+            {"hdus": ["iso", "gas"], "planes": ["1", "sum"], "output_names": ["i.png", "g.png"]},
+            {"maps": ["iso.fits", "gas.fits"]},
+            "--map iso.fits gas.fits --hdu iso gas --plane 1 sum --output i.png g.png",
+        ),
     ],
 )
 def test_command_line(

@@ -155,7 +155,7 @@ def test_plan_with_a_library(tmp_path):
     words, _ = command(tmp_path, "plan", options, {**files, **lists})
     expected = (
         "latsky-step plan --binning b.yaml --catalog-nsrc 500 --catalog psc.fit --dataset d.yaml "
-        "--engine fermitools --extended EXT --files-per-job 1 --hpx-order-ccube 9 "
+        "--engine fermitools --extended EXT --hpx-order-ccube 9 "
         "--hpx-order-expcube 6 --library l.yaml --library-part galprop_rings_x.yaml "
         "catalog_X.yaml --n-event-files 1 --planes-per-job 2"
     )

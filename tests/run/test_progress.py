@@ -60,14 +60,19 @@ def test_number_of_jobs():
 
 def test_number_of_jobs_with_a_library():
     data = Plan(components=[], time_filters=[], livetime_cuts=[], batches=[{}])
-    catalog = {"batches": [{}, {}], "merged_parts": [{}, {}, {}], "gather": True}
+    catalog = {
+        "component": "a", "batches": [{}, {}], "merged_parts": [{}, {}, {}], "gather": True,
+    }  # fmt: skip
     plan = replace(
         data,
         merged_rings=[{}, {}],
-        diffuse_components=[{"plane_groups": [{}, {}, {}]}, {"plane_groups": [{}]}],
+        diffuse_components=[
+            {"component": "a", "plane_groups": [{}, {}, {}]},
+            {"component": "b", "plane_groups": [{}]},
+        ],
         catalog_components=[catalog, {**catalog, "gather": False}],
     )
-    rings, diffuse, catalogs, pictures = 2, (3 + 1) + (1 + 1), (2 + 3 + 1) + (2 + 3), 2 + 6
+    rings, diffuse, catalogs, pictures = 2, (3 + 1) + (1 + 1), (2 + 3 + 1) + (2 + 3), 2 + 1
     made = count_jobs(data) + rings + diffuse + catalogs
     assert count_jobs(plan, pictures=False) == made
     assert count_jobs(plan) == made + pictures

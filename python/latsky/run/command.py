@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from latsky.check import check_analysis, show_warnings
 from latsky.config.analysis import Analysis
@@ -31,6 +32,7 @@ from latsky.run.products import (
 from latsky.run.progress import RunLog, count_jobs
 from latsky.run.suite import document
 from latsky.show_plan import plan_of
+from latsky.sizing import add_grouping
 
 TAKES_ENGINE_FLAGS = True
 """flags that are not known here go to the engine"""
@@ -45,6 +47,7 @@ def register(parser: argparse.ArgumentParser) -> None:
         metavar="RUN",
         help="directory of the run: products, job order, logs [run, beside the master file]",
     )
+    add_grouping(parser)
     parser.add_argument("--no-plots", action="store_true", help="draw no sky maps")
     parser.add_argument("--no-report", action="store_true", help="write no report")
     parser.add_argument(
@@ -67,13 +70,16 @@ def run(options: argparse.Namespace) -> int:
     directory = (options.outdir or options.analysis.resolve().parent / "run").resolve()
     pictures = not options.no_plots
     models = plan_of_models(report.analysis)
-    total = count_jobs(plan_of(report.analysis), pictures) + (models.jobs if models else 0)
+    plan = plan_of(report.analysis, engine=options.engine, grouping=options.grouping)
+    total = count_jobs(plan, pictures) + (models.jobs if models else 0)
+    inputs = job_order(report.analysis, options.engine, grouping=options.grouping)
+    inputs["pictures"] = pictures
     scratch = report.analysis.file.scratch
     scratch = options.analysis.resolve().parent / scratch if scratch else None
     with engine.locked(directory) as lock:
         toil.settle(directory, chosen.site)
         engine.set_aside(directory)
-        workflow, trees = prepare(report.analysis, directory, pictures)
+        workflow, trees = prepare(inputs, directory)
         programs = choose(options.container, options.engine, directory)
         record = run_record.begin(
             engine=chosen.engine,
@@ -127,15 +133,14 @@ def _write_report(directory: Path) -> None:
         )
 
 
-def prepare(analysis: Analysis, directory: Path, pictures: bool = True) -> tuple[Path, dict]:
-    """Write the job order, with hashes, and copy the CWL documents.
+def prepare(order: dict[str, Any], directory: Path) -> tuple[Path, dict]:
+    """Write the job order, to which hashes are added, and copy the CWL documents.
 
     Returns the workflow's copy and the files of the directories in the job order by their hash.
     """
     shutil.rmtree(directory / "suite", ignore_errors=True)
     source = document("cwl/allsky.cwl")
     workflow = copy_closure(source, directory / "suite", source.parents[1])
-    order = {**job_order(analysis), "pictures": pictures}
     trees = hash_order(order)
     temporary = directory / ".job-order.yml.part"
     with temporary.open("w", encoding="utf-8") as stream:

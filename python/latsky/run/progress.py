@@ -73,10 +73,11 @@ def count_jobs(plan: Plan, pictures: bool = True) -> int:
         jobs += batches * (1 + timed) + 1
     jobs += len(plan.merged_rings)
     for record in plan.diffuse_components:
-        jobs += len(record["plane_groups"]) + 1 + pictures
+        jobs += len(record["plane_groups"]) + 1
     for record in plan.catalog_components:
-        merged = len(record["merged_parts"])
-        jobs += len(record["batches"]) + merged * (1 + pictures) + record["gather"]
+        jobs += len(record["batches"]) + len(record["merged_parts"]) + record["gather"]
+    if pictures:
+        jobs += sum(plan.drawings())
     return jobs
 
 

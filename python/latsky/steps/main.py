@@ -19,6 +19,7 @@ STEPS = {
     "init-model": "latsky.steps.init_model",
     "match-spacecraft": "latsky.steps.match_spacecraft",
     "copy-dss": "latsky.steps.copy_dss",
+    "draw-maps": "latsky.steps.draw_maps",
     "healview": "latsky.steps.healview",
     "npred": "latsky.steps.npred",
     "plan": "latsky.steps.plan",

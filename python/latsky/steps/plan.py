@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--binning", type=Path, required=True, help="binning YAML")
     parser.add_argument("--mktime-filters", type=Path, help="time filter YAML")
     parser.add_argument("--n-event-files", type=int, required=True, help="number of event files")
-    parser.add_argument("--files-per-job", type=int, default=1, help="event files a job [1]")
+    parser.add_argument("--files-per-job", type=int, help="event files a job [by engine]")
     parser.add_argument(
         "--hpx-order-ccube", type=int, default=planning.HPX_ORDER_COUNTS, help="largest order [9]"
     )
@@ -123,6 +123,7 @@ def write_plan(
     if n_event_files < 1:
         problems.add("there are no event files", key="--n-event-files")
     for name, value in (
+        ("--files-per-job", options.files_per_job),
         ("--planes-per-job", options.planes_per_job),
         ("--catalog-nsrc", options.catalog_nsrc),
     ):
