@@ -41,7 +41,7 @@ from cwltool.command_line_tool import CallbackJob, CommandLineTool, ExpressionTo
 from cwltool.job import JobBase
 
 from latsky.provenance.fits_sums import datasums
-from latsky.provenance.hashing import path_of, sha256
+from latsky.provenance.hashing import listing_of, path_of, sha256
 from latsky.run import causes, reuse
 
 SCHEMA = "latsky-record/1"
@@ -68,14 +68,18 @@ def _image_hash(path: str, size: int, mtime: int) -> str:
 def describe(value: Any, resolve: Callable[[Any], Path | None] | None = None) -> Any:
     """A job order or output object with its files reduced to names, sizes and hashes.
 
-    With ``resolve`` (File object → path), files are hashed where that was not done yet, and those
-    in FITS get the DATASUM of every HDU as ``datasum``.
+    With ``resolve`` (File object → path), files are hashed where that was not done yet, those in
+    FITS get the DATASUM of every HDU as ``datasum``, and directories without a listing get one.
     """
     if isinstance(value, Mapping):
         kind = value.get("class")
         if kind not in ("File", "Directory"):
             return {str(key): describe(item, resolve) for key, item in value.items()}
         slim = {key: value[key] for key in _FILE_KEYS if key in value}
+        if kind == "Directory" and resolve is not None and "listing" not in value:
+            path = resolve(value)
+            if path is not None and path.is_dir():
+                value = {**value, "listing": listing_of(path)}
         for key in ("secondaryFiles", "listing"):
             if value.get(key):
                 slim[key] = describe(value[key], resolve)
