@@ -16,9 +16,10 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-demo: $(STAMP)  ## make a synthetic sky and analyse it
+demo: $(STAMP)  ## make a synthetic sky, analyse it, fit a model, write the report
 	$(BIN)/latsky demo $(DEMO)
 	$(BIN)/latsky run $(DEMO)/analysis.yaml
+	@echo 'look at: $(DEMO)/run/report/index.html'
 	@echo 'next: source $(VENV)/bin/activate, then for an analysis of your own: latsky init DIRECTORY'
 
 test: $(STAMP)  ## all tests; those on reference data where LATSKY_REFERENCE has it

@@ -25,8 +25,8 @@ from latsky.models.contents import (
 from latsky.models.directory import fitting_order
 from latsky.plan import Cut, Record, expand
 
-EVALUATIONS = 100
-"""evaluations of the likelihood and its gradient in a fit"""
+EVALUATIONS = 30
+"""evaluations of the likelihood and its gradient that a fit is worth, derivatives included"""
 EVALUATION_BYTES_S = 1.2e9
 """bytes of source maps that an evaluation passes over in a second on one core"""
 SINGLE_SHARE = 0.1

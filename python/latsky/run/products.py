@@ -262,6 +262,8 @@ def show_fit(found: Results) -> None:
     console.print(table)
     if len(ordered) > MOST_PARAMETERS:
         print(f"{len(ordered) - MOST_PARAMETERS} more parameters are in fit_{found.model}.json")
+    for warning in found.warnings:
+        print(f"warning: {warning}")
 
 
 def draw(outputs: dict[str, Any], directory: Path) -> list[Path]:
