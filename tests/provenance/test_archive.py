@@ -136,6 +136,26 @@ def test_a_changed_tool_is_found_in_a_bag_sealed_anew(finished, tmp_path):
     assert (status, "append.cwl: changed since the run" in text) == (2, True), text
 
 
+def test_a_changed_input_is_found_in_a_bag_sealed_anew(finished, tmp_path):
+    name = input_place(finished / "whole.zip")
+    changed = rewritten(
+        finished / "whole.zip", tmp_path / "x.zip", {name: b"dat!\n"}, resealed=True
+    )
+    status, text = small_run.latsky("rerun", changed, "-o", tmp_path / "again")
+    assert (status, "text.txt: other content than in the run" in text) == (2, True), text
+    assert not (tmp_path / "again" / "run").exists()
+
+
+def test_a_changed_product_is_found_in_a_bag_sealed_anew(finished, tmp_path):
+    name = "data/outputs/out/texts/text_2.txt"
+    changes = {name: member(finished / "whole.zip", name) + b"more"}
+    changed = rewritten(finished / "whole.zip", tmp_path / "x.zip", changes, resealed=True)
+    status, text = small_run.latsky("rerun", changed, "-o", tmp_path / "again")
+    assert status == 3, text
+    assert "first to diverge: many/second (text_2.txt)" in text
+    assert "text_2.txt different: edited since the first run" in text
+
+
 def test_results_that_differ_are_graded_and_the_first_is_named(finished, tmp_path):
     """A tool that was changed, with everything that vouches for it."""
     archive, name = finished / "whole.zip", "data/suite/tools/append.cwl"

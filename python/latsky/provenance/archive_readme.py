@@ -22,7 +22,7 @@ that holds `bagit.txt`. `data/` is an RO-Crate: open `data/ro-crate-preview.html
 {fetch}
 ## Run it again with a CWL runner
 
-Needed: Python {python} or another from 3.11 on{singularity}. {engine} was used.
+Needed: Python {python} or another from 3.11 on{singularity}. The run itself was by {engine}.
 
 {steps}
 The products are in `products/`. {compare}
