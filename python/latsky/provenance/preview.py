@@ -10,13 +10,13 @@ from latsky.provenance.hashing import entries
 from latsky.provenance.run_data import RunData, error_of, record_place
 
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1em;"
+    "body{font:15px/1.5 system-ui,sans-serif;max-width:78em;margin:2em auto;padding:0 1em;"
     "color:#222;background:#fff}table{border-collapse:collapse;margin:.5em 0 1.5em}"
     "th,td{text-align:left;padding:.15em 1.2em .15em 0;border-bottom:1px solid #ddd;"
     "vertical-align:top;overflow-wrap:anywhere}th.n,td.n{text-align:right;white-space:nowrap}"
     "code{font-size:85%}a{color:#05a;text-decoration:none}.failed{color:#a00}"
     ".hash{display:inline-block;width:10em;overflow:hidden;text-overflow:ellipsis;"
-    "white-space:nowrap;vertical-align:bottom}.hash:focus,.hash:hover{width:auto}"
+    "white-space:nowrap;vertical-align:middle;user-select:all}"
 )
 
 
@@ -28,7 +28,7 @@ def preview(data: RunData, title: str, places: Mapping[str, str]) -> str:
         ("status", f"<span{failed}>{escape(run['status'])}</span>"),
         ("run", f"<code>{escape(run['id'])}</code>"),
         ("by", escape(", ".join(run["agent"].values()))),
-        ("start, end", escape(f"{run['start'][:19]}, {(run.get('end') or 'none')[:19]} UTC")),
+        ("start, end (UTC)", escape(f"{_moment(run['start'])}, {_moment(run.get('end'))}")),
         ("machine", escape(f"{run['machine']['host']}, {run['machine']['cpu']}")),
         ("engine", escape(" ".join((run["engine"], run["versions"].get(run["engine"], ""))))),
         ("latsky", escape(run["suite"]["version"])),
@@ -55,6 +55,10 @@ def preview(data: RunData, title: str, places: Mapping[str, str]) -> str:
         "</p></html>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _moment(time: str | None) -> str:
+    return time[:19].replace("T", " ") if time else "none"
 
 
 _FILE = ("name", "bytes", "SHA-256")
@@ -88,7 +92,7 @@ def _failures(data: RunData) -> list[str]:
         log = f'<a href="{quote(log)}">log</a>' if (data.directory / log).is_file() else ""
         step = escape("/".join(record["step"]))
         rows.append(
-            (step, f"{record['start'][:19]}", f"<span class=failed>{escape(error)}</span>", log)
+            (step, _moment(record["start"]), f"<span class=failed>{escape(error)}</span>", log)
         )
     return ["<h2>Failures</h2>", _table(("step", "start", "", ""), rows)] if rows else []
 
@@ -123,5 +127,5 @@ def _files(data: RunData, value: object, places: Mapping[str, str]) -> Iterable[
         title = escape(f"{name}/" if file["class"] == "Directory" else name)
         if content in places:
             title = f'<a href="{quote(places[content])}">{title}</a>'
-        digest = f'<code class=hash tabindex=0 title="{content}">{content}</code>'
+        digest = f'<code class=hash title="{content}">{content}</code>'
         yield title, str(file.get("size", "")), digest
