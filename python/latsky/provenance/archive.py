@@ -11,6 +11,7 @@ base names do not meet.
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Mapping
@@ -25,7 +26,7 @@ from latsky.provenance.archive_readme import readme
 from latsky.provenance.crate_command import write_crate
 from latsky.provenance.hashing import entries, path_of, sha256
 from latsky.provenance.run_data import RunData, read_data
-from latsky.provenance.run_record import write_json
+from latsky.provenance.run_record import read_json, write_json
 from latsky.provenance.wheel import build_wheel, wheel_name
 
 PARTS = ("inputs", "outputs", "images")
@@ -85,10 +86,7 @@ def pack(
             if (data.directory / name).is_file():
                 shutil.copyfile(data.directory / name, tree / name)
         if (overrides := data.directory / "overrides.json").is_file():
-            # the image of each tool, which are named as seen from the payload
-            root = f"{Path(data.run['directory']).as_uri()}/"
-            text = overrides.read_text(encoding="utf-8").replace(root, "")
-            (tree / "overrides.json").write_text(text, encoding="utf-8")
+            write_json(tree / "overrides.json", _relative_overrides(data, read_json(overrides)))
         write_yaml(tree / "job-order.yml", order)
         write_json(tree / "outputs.json", outputs)
         table = [_entry(piece, "inputs" in parts) for piece in inputs]
@@ -150,6 +148,14 @@ def write_yaml(path: Path, value: Any) -> None:
 
     with path.open("w", encoding="utf-8") as stream:
         write_job_order(value, stream)
+
+
+def _relative_overrides(data: RunData, overrides: dict[str, Any]) -> dict[str, Any]:
+    """The overrides of a run with tools named as seen from the workflow, as the engines want it."""
+    key = "cwltool:overrides"
+    place = Path(data.run["directory"], data.run["workflow"]).parent.as_uri()
+    tools = {os.path.relpath(tool, place): entry for tool, entry in overrides[key].items()}
+    return {**overrides, key: tools}
 
 
 def _entry(piece: Piece, included: bool) -> dict[str, Any]:

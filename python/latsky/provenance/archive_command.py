@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from latsky.errors import InputError
@@ -10,6 +11,7 @@ from latsky.provenance.archive import PARTS, pack
 from latsky.provenance.closure import load
 from latsky.provenance.crate_command import add_agent_options, chosen_agent
 from latsky.provenance.run_data import read_data
+from latsky.provenance.run_record import package_hash
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -55,5 +57,11 @@ def run(options: argparse.Namespace) -> int:
         agent=chosen_agent(options, data.run["agent"]),
         license_text=options.license,
     )
+    if data.run["suite"]["sha256"] != package_hash():
+        print(
+            "latsky archive: warning: the code of latsky is another than in the run; "
+            "software/ in the archive has that of today",
+            file=sys.stderr,
+        )
     print(f"{output}: {output.stat().st_size} bytes")
     return 0
