@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from latsky.errors import InputError
 from latsky.run.container import Programs
 
 PID_FILE = ".engine.pid"
+LEADER = "latsky-leader"
+"""name and comment of the Slurm job in which ``latsky submit`` starts a run"""
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start ``cwltool`` or ``toil`` through the recorder, in a session of its own."""
     environment = {
-        **programs.environment,
+        **_outside_of_slurm(programs.environment),
         "LATSKY_STORE": str(directory / ".store"),
         "LATSKY_PROGRAMS": programs.identity,
         "TOIL_HISTORY": "0",
@@ -90,20 +92,43 @@ def start(
         pass_fds=(lock,),
         **options,  # type: ignore[call-overload]
     )
-    (directory / PID_FILE).write_text(f"{os.uname().nodename} {process.pid}\n", encoding="utf-8")
+    place = [os.uname().nodename, str(process.pid)]
+    if os.environ.get("SLURM_JOB_NAME") == LEADER:
+        place.append(os.environ["SLURM_JOB_ID"])
+    (directory / PID_FILE).write_text(f"{' '.join(place)}\n", encoding="utf-8")
     return process
+
+
+def _outside_of_slurm(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without what Slurm tells of the leader's own job; Toil hands it to its jobs."""
+    if "SLURM_JOB_ID" not in environment:
+        return dict(environment)
+    kept = {"SLURM_CONF"}
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in kept or not name.startswith(("SLURM_", "SLURMD_"))
+    }
 
 
 def engine_pid(directory: Path) -> int | None:
     """Process of a run's engine, if it lives on this machine."""
     try:
-        host, pid = (directory / PID_FILE).read_text(encoding="utf-8").split()
+        host, pid, *_ = (directory / PID_FILE).read_text(encoding="utf-8").split()
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except (OSError, ValueError):
         return None
     if host != os.uname().nodename or b"latsky.provenance.launch" not in command:
         return None
     return int(pid)
+
+
+def leader_job(directory: Path) -> str | None:
+    """The Slurm job in which ``latsky submit`` started a run's engine, dead or alive."""
+    try:
+        return (directory / PID_FILE).read_text(encoding="utf-8").split()[2]
+    except (OSError, IndexError):
+        return None
 
 
 def stop(pid: int, patience: float = 10.0) -> None:

@@ -52,10 +52,18 @@ def ask(*command: str, patience: float = 60.0) -> str:
 
 def jobs(comment: str) -> list[SlurmJob]:
     """Jobs of this user in the queue that carry ``comment``."""
+    return [job for job in _queue() if job.comment == comment]
+
+
+def job(number: str) -> SlurmJob | None:
+    """A job of this user that is in the queue."""
+    return next((job for job in _queue() if job.id == number), None)
+
+
+def _queue() -> list[SlurmJob]:
     format_ = "%i|%T|%j|%k"
     lines = ask("squeue", "-h", "-u", getpass.getuser(), "-o", format_).splitlines()
-    found = [SlurmJob(*line.split("|", 3)) for line in lines if line.count("|") >= 3]
-    return [job for job in found if job.comment == comment]
+    return [SlurmJob(*line.split("|", 3)) for line in lines if line.count("|") >= 3]
 
 
 def cancel(which: list[SlurmJob]) -> None:

@@ -43,6 +43,8 @@ class RunState:
     """jobs in Slurm's queue by state"""
     elapsed: float
     errors: list[str]
+    leader: str | None = None
+    """Slurm job of the leader, where that is in the queue"""
 
     @property
     def done(self) -> int:
@@ -67,8 +69,13 @@ def state(directory: Path, now: datetime | None = None) -> RunState:
     """What is known of a run. Raises InputError for a directory that is none."""
     run = read_run(directory)
     now = now or datetime.now(UTC)
-    alive = run["status"] == "running" and engine.engine_pid(directory) is not None
     comment = run.get("slurm_comment")
+    number = engine.leader_job(directory)
+    leader = slurm.job(number) if number and slurm.available() else None
+    here = run["machine"]["host"] == _host()
+    alive = run["status"] == "running" and (
+        engine.engine_pid(directory) is not None if here else leader is not None
+    )
     queued = slurm.jobs(comment) if comment and slurm.available() else []
     in_queue = {job.id for job in queued}
     steps: dict[str, StepState] = defaultdict(StepState)
@@ -91,13 +98,18 @@ def state(directory: Path, now: datetime | None = None) -> RunState:
                 step.slurm_ids += [number] if number else []
             else:
                 step.lost += 1
+                if account := record.get("account"):
+                    errors.append(f"{step_name(record)}: {account['state']} in Slurm")
     status = run["status"]
-    if status == "running" and not alive and run["machine"]["host"] == _host():
+    if status == "running" and not alive and (here or number):
         status = "engine lost"
     end = datetime.fromisoformat(run["end"]) if "end" in run else now
     elapsed = (end - datetime.fromisoformat(run["start"])).total_seconds()
     queue = Counter(job.state for job in queued)
-    return RunState(status, run.get("jobs"), dict(steps), queue, elapsed, errors[-5:])
+    return RunState(
+        status, run.get("jobs"), dict(steps), queue, elapsed, errors[-5:],
+        leader.id if leader else None,
+    )  # fmt: skip
 
 
 def _host() -> str:
@@ -111,7 +123,8 @@ def last_words(directory: Path, record: dict[str, Any]) -> str:
     log = directory / "records" / f"{record['id']}.log"
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     words = next((line for line in reversed(lines) if line.strip()), "no output")
-    return f"{step_name(record)}: {words} (exit status {record.get('exit_code')})"
+    cause = f", ran out of {record['cause']}" if record.get("cause") else ""
+    return f"{step_name(record)}: {words} (exit status {record.get('exit_code')}{cause})"
 
 
 def show(found: RunState) -> None:
@@ -119,6 +132,8 @@ def show(found: RunState) -> None:
     total = f" of {found.total}" if found.total else ""
     print(f"{found.status}: {found.done}{total} jobs done in {_duration(found.elapsed)}", end="")
     print(f", about {_duration(found.remaining)} to go" if found.remaining is not None else "")
+    if found.leader:
+        print(f"leader: Slurm job {found.leader}")
     if found.queue:
         print("Slurm: " + ", ".join(f"{n} {s.lower()}" for s, n in sorted(found.queue.items())))
     width = max((len(name) for name in found.steps), default=4)

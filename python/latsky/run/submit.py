@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from latsky.errors import InputError
-from latsky.run import slurm
+from latsky.run import engine, slurm
 from latsky.run.environment import script
 from latsky.run.site import read_site
 
@@ -21,8 +21,8 @@ def register(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slurm", default="default", metavar="SITE", help="site profile [default]")
     parser.add_argument(
         "--leader-time",
-        default="7-00:00:00",
-        help="time limit of the leader, within the partition's [%(default)s]",
+        metavar="TIME",
+        help="time limit of the leader [7 days, or the partition's limit where that is less]",
     )
     parser.add_argument("--leader-memory", default="2G", help="memory of the leader [%(default)s]")
     parser.epilog = "All options of latsky run may follow."
@@ -34,24 +34,31 @@ def command(options: argparse.Namespace) -> list[str]:
     if not options.analysis.is_file():
         raise InputError("no such file", file=options.analysis)
     rest = list(getattr(options, "engine_flags", ()))
+    time = options.leader_time or _days(min(site.granted().time_s, 7 * 86400))
     run = [str(script("latsky")), "run", str(options.analysis.resolve())]
     run += ["--slurm", options.slurm, *rest]
     log = options.analysis.resolve().parent / "latsky-leader-%j.log"
     mail = [f"--mail-user={site.mail}", "--mail-type=END,FAIL"] if site.mail else []
     return [
-        "sbatch", "--parsable", "--job-name=latsky-leader", "--ntasks=1", "--cpus-per-task=1",
-        f"--mem={options.leader_memory}", f"--time={options.leader_time}", f"--output={log}",
+        "sbatch", "--parsable", f"--job-name={engine.LEADER}", "--ntasks=1", "--cpus-per-task=1",
+        f"--mem={options.leader_memory}", f"--time={time}", f"--output={log}",
         # after a reboot the leader starts again and takes finished work over
-        "--requeue", "--open-mode=append", *mail, *site.arguments("latsky-leader"),
+        "--requeue", "--open-mode=append", *mail, *site.arguments(engine.LEADER),
         f"--wrap=exec {shlex.join(run)}",
     ]  # fmt: skip
 
 
+def _days(seconds: float) -> str:
+    """A time as Slurm reads it."""
+    minutes = int(seconds) // 60
+    return f"{minutes // 1440}-{minutes // 60 % 24:02}:{minutes % 60:02}:00"
+
+
 def run(options: argparse.Namespace) -> int:
     """Submit; print the number of the job."""
-    words = command(options)
     if not slurm.available():
         raise InputError("Slurm's commands are not on PATH", key="sbatch")
+    words = command(options)
     number = slurm.ask(*words, patience=0).strip()
     print(f"leader submitted as Slurm job {number}", file=sys.stderr)
     print(number)
