@@ -100,7 +100,7 @@ def start(
 
 
 def _outside_of_slurm(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment without what Slurm tells of the leader's own job; Toil hands it to its jobs."""
+    """An environment without what Slurm tells of the leader's job; Toil hands it to its jobs."""
     if "SLURM_JOB_ID" not in environment:
         return dict(environment)
     kept = {"SLURM_CONF"}
