@@ -28,6 +28,7 @@ from latsky.provenance.hashing import entries, path_of, sha256
 from latsky.provenance.run_data import RunData, read_data
 from latsky.provenance.run_record import read_json, write_json
 from latsky.provenance.wheel import build_wheel, wheel_name
+from latsky.run.images import image_cache
 
 PARTS = ("inputs", "outputs", "images")
 _TREES = ("suite", "config", "records", "earlier")
@@ -57,8 +58,8 @@ def pack(
     """Write the archive of a run.
 
     ``parts`` are those of PARTS to include, ``urls`` addresses of inputs by name or SHA-256,
-    ``images`` the directory of image files. Raises InputError(s) for a run that did not succeed,
-    and for files that are missing or not what they were.
+    ``images`` the directory of image files (by default the engines' own). Raises InputError(s)
+    for a run that did not succeed, and for files that are missing or not what they were.
     """
     if data.run["status"] != "success":
         message = f"only a run that succeeded can be archived; this one: {data.run['status']}"
@@ -225,7 +226,7 @@ def _images(data: RunData, directory: Path | None) -> list[Piece]:
         name = str(image["reference"])
         if "sha256" not in image:
             raise InputError("no image file; only files can be archived", key=name)
-        path = Path(directory or ".") / name
+        path = (directory or image_cache()) / name
         place = f"images/{name}"
         pieces[place] = Piece(
             place, path if path.is_file() else None, image["sha256"], image["size"]

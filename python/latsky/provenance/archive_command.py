@@ -32,7 +32,10 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="YAML file: name or SHA-256 of an input to the address where it can be had",
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="directory of the image files of the run"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="directory of the image files of the run [the cache of latsky images]",
     )
     add_agent_options(parser)
 

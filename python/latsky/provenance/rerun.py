@@ -17,7 +17,7 @@ from latsky.provenance.grade import JobResult, grade_runs, side
 from latsky.provenance.hashing import FileHash, entries, path_of, sha256
 from latsky.provenance.run_data import RunData, read_data
 from latsky.run.container import Programs, choose
-from latsky.run.images import image
+from latsky.run.images import image, image_cache
 
 
 def verified(
@@ -36,7 +36,7 @@ def verified(
     check_documents(data, problems)
     _find_inputs(data, manifest, inputs, problems)
     if in_image:
-        _check_images(data, manifest, images, problems)
+        _check_images(data, image_place(data, images), problems)
     problems.raise_any()
     return data
 
@@ -96,9 +96,13 @@ def _tell_missing(
     problems.add(f"not in the archive{where} (SHA-256 {digest})", file=name)
 
 
-def _check_images(
-    data: RunData, manifest: Mapping[str, str], directory: Path | None, problems: Problems
-) -> None:
+def image_place(data: RunData, given: Path | None) -> Path:
+    """The directory of the image files: that given, that of the archive, or the engines' own."""
+    inside = data.directory / "images"
+    return (given or (inside if inside.is_dir() else image_cache())).resolve()
+
+
+def _check_images(data: RunData, directory: Path, problems: Problems) -> None:
     """Note images of the run that are missing or others."""
     images = {
         str(image["reference"]): image
@@ -106,18 +110,12 @@ def _check_images(
         if (image := record.get("container"))
     }
     for name, image in images.items():
-        place = f"images/{name}"
-        if directory is None and place in manifest:
-            found: str | None = manifest[place]
-            path = data.directory / place
-        else:
-            path = (directory or Path.cwd()) / name
-            found = sha256(path) if path.is_file() else None
+        path = directory / name
         if "sha256" not in image:
             problems.add("known by its name only, so it cannot be verified", key=name)
-        elif found is None:
+        elif not path.is_file():
             problems.add("image not found; give its directory with --images", file=path)
-        elif found != image["sha256"]:
+        elif sha256(path) != image["sha256"]:
             problems.add(f"another image than in the run ({image['sha256']})", file=path)
 
 
@@ -145,19 +143,19 @@ _NUMERICAL = {"numpy", "scipy", "numba", "llvmlite", "ducc0", "healpy", "astropy
 
 
 def programs_of(
-    data: RunData, container: str | None, place: Path | None, directory: Path
+    data: RunData, container: str | None, given: Path | None, directory: Path
 ) -> Programs:
     """The programs for another run of the jobs in ``directory``.
 
     They run in the image of the run where it had one and ``container`` (as of ``latsky run``) does
-    not say otherwise; image files are in ``place``, by default those of the archive.
+    not say otherwise; its file is looked for as in ``image_place``.
     """
     run = data.run
     engine = run.get("programs", "embedded")
     container = container or ("apptainer" if run.get("image") else "none")
     if container == "none" or not run.get("image"):
         return choose(container, engine, directory)
-    os.environ["CWL_SINGULARITY_CACHE"] = str((place or data.directory / "images").resolve())
+    os.environ["CWL_SINGULARITY_CACHE"] = str(image_place(data, given))
     known = {"reference": run["image_reference"], "sha256": run["image"]}
     return choose(container, engine, directory, replace(image(engine), **known))
 

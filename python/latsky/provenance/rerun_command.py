@@ -28,7 +28,10 @@ def register(parser: argparse.ArgumentParser) -> None:
         help="directory with inputs that the archive lacks; they are found by their content",
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="directory with the image files of the run"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="directory of the image files [in the archive, else the cache of latsky images]",
     )
     parser.add_argument(
         "-o",
@@ -70,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     with engine.locked(directory) as lock:
         record = prepare(data, directory, options.archive, chosen.engine, options.arguments)
         programs = programs_of(data, options.container, options.images, directory)
-        record |= programs.facts()
+        record |= {**programs.facts(), "jobs": len(jobs)}
         record["slurm_comment"] = engine.comment(directory) if chosen.site else None
         with run_record.recorded(record, directory):
             status, log, outputs = chosen.run(
