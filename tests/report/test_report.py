@@ -229,6 +229,17 @@ def test_a_run_without_models(run, tmp_path):
     assert gather(tmp_path).models == []
 
 
+def test_the_fit_of_the_run_goes_before_others(run, tmp_path):
+    model = tmp_path / "analysis/model_demo"
+    shutil.copytree(next((run / "analysis").glob("model_*")), model)
+    [fit] = model.glob("fit_*.json")
+    own = model / f"again/{fit.name}"
+    own.parent.mkdir()
+    own.write_text("{")
+    model.rename(model.with_name(f"model_{fit.stem.removeprefix('fit_')}"))
+    assert len(gather(tmp_path).models) == 1
+
+
 def test_results_that_are_damaged(tmp_path, capsys):
     path = tmp_path / "analysis/model_a/fit_a.json"
     path.parent.mkdir(parents=True)

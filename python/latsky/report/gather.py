@@ -191,7 +191,8 @@ def _models(root: Path) -> tuple[list[FittedModel], list[str]]:
     models, unfitted = [], []
     for directory in sorted((root / "analysis").glob("model_*")):
         key = directory.name.removeprefix("model_")
-        found = sorted(directory.rglob(f"fit_{key}.json"))
+        # the run's own fit before those in directories below
+        found = sorted(directory.rglob(f"fit_{key}.json"), key=lambda p: (len(p.parts), p))
         if not found:
             unfitted.append(key)
             continue

@@ -114,11 +114,11 @@ def run(options: argparse.Namespace) -> int:
         draw(outputs, directory)
         print(f"sky maps: {directory / 'plots'}; others: latsky view FILE")
     if not options.no_report:
-        _write_report(directory)
+        write_report_of(directory)
     return 0
 
 
-def _write_report(directory: Path) -> None:
+def write_report_of(directory: Path) -> None:
     """Write the report of a run; a failure is told, but the run has its products."""
     from latsky.report.gather import gather
     from latsky.report.page import write_report
