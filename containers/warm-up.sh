@@ -5,8 +5,7 @@ set -eu
 NUMBA_CACHE_DIR=/opt/latsky/numba
 NUMBA_CPU_NAME=x86-64-v3
 NUMBA_CPU_FEATURES=
-PYTHONHASHSEED=0
-export NUMBA_CACHE_DIR NUMBA_CPU_NAME NUMBA_CPU_FEATURES PYTHONHASHSEED
+export NUMBA_CACHE_DIR NUMBA_CPU_NAME NUMBA_CPU_FEATURES
 mkdir -p "$NUMBA_CACHE_DIR"
 if ! grep -q avx2 /proc/cpuinfo || [ "$(uname -m)" != x86_64 ]; then
     echo "warm-up: this processor cannot run x86-64-v3; kernels will be compiled by each job" >&2

@@ -68,8 +68,9 @@ def test_batch_system() -> None:
     assert parameters(thread.submitJob) == ["self", "subLine"]
     assert parameters(thread._get_job_details) == ["self", "job_id_list"]
     assert parameters(thread._get_job_return_code) == ["self", "status"]
-    for inner in ("_getJobDetailsFromScontrol", "_getJobDetailsFromSacct"):
-        assert parameters(getattr(thread, inner)) == ["self", "job_id_list"]
+    assert parameters(thread._getJobDetailsFromSacct) == ["self", "job_id_list"]
+    assert parameters(thread._canonicalize_state) == ["self", "state"]
+    assert parameters(thread.checkOnJobs) == ["self"]
     assert parameters(thread._remaining_jobs) == ["self", "job_id_list", "job_details"]
     assert parameters(registry.add_batch_system_factory) == ["key", "class_factory"]
     assert EXIT_CODES["time"] == WALLTIME_EXIT_CODE

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+import latsky
 from latsky.errors import InputError
 from latsky.run import image_build, images
 from latsky.run.environment import CALDB, FERMITOOLS
@@ -43,6 +44,9 @@ def test_a_definition_runs_what_it_is_given(chosen):
     assert [line for line in commands if not line.startswith("#")] == ['exec "$@"']
     assert "latsky" in parts["test"]
     assert {"post", "environment", "labels"} <= set(parts)
+    labels = dict(line.split(None, 1) for line in parts["labels"].splitlines() if line.strip())
+    assert labels["org.opencontainers.image.version"] == latsky.__version__
+    assert chosen.reference.endswith(f":{latsky.__version__}")
 
 
 def test_a_build_leaves_the_hosts_tmp_alone(chosen):
@@ -78,7 +82,13 @@ def test_locks_pin_everything():
     required = {re.match(r"[\w.-]+", line)[0] for line in image_build.job_requirements()}
     assert required <= names
     conda = image_build.read_lock(place / "fermitools.lock")
-    assert all(re.fullmatch(r"[\w-]+::[\w.-]+=[\w.]+", line) for line in conda)
+    if "@EXPLICIT" in conda:
+        conda.remove("@EXPLICIT")
+        assert all(re.fullmatch(r"https://\S+#[0-9a-f]{32,64}", line) for line in conda)
+    else:
+        assert all(re.fullmatch(r"[\w-]+::[\w.-]+=[\w.]+", line) for line in conda)
+        [release] = re.findall(r"fermi::fermitools=(\S+)", "\n".join(conda))
+        assert f"fermitools.version {release}\n" in (place / "fermitools.def").read_text()
 
 
 def test_every_tool_names_an_image_of_the_list():

@@ -7,11 +7,12 @@
 * A job that Slurm no longer knows is lost, and issued again; Toil alone waits for it for ever.
 * A job that Slurm refuses for good ends the run at once, with Slurm's reason; while the controller
   does not answer, the run waits.
-* Between two looks at its jobs the leader sleeps, where Toil spins.
+* Between two looks at its jobs the leader sleeps, where Toil spins; and it asks for its own jobs
+  alone, where Toil reads what Slurm says of everybody's.
 
 Hooks used: ``issueBatchJob`` of SlurmBatchSystem; ``checkOnJobs``, ``prepareSubmission``,
-``submitJob``, ``_get_job_details`` and ``_get_job_return_code`` of its thread; the registry of
-batch systems.
+``submitJob``, ``_canonicalize_state``, ``_get_job_details`` and ``_get_job_return_code`` of its
+thread; the registry of batch systems.
 tests/provenance/test_hooks.py holds the pinned version to them.
 """
 
@@ -25,7 +26,7 @@ from typing import Any
 from toil.batchSystems.abstractBatchSystem import BatchJobExitReason
 from toil.batchSystems.registry import add_batch_system_factory
 from toil.batchSystems.slurm import SlurmBatchSystem
-from toil.lib.misc import CalledProcessErrorStderr
+from toil.lib.misc import CalledProcessErrorStderr, call_command
 
 from latsky.run.causes import EXIT_CODES
 from latsky.run.requests import WORKER_MIB, Limits
@@ -100,10 +101,10 @@ class BoundedSlurm(SlurmBatchSystem):
             return details
 
         def _known(self, jobs: list[int]) -> dict[int, Any]:
-            """States and exit codes, by scontrol and, where there is accounting, sacct."""
+            """States and exit codes, by squeue and, where there is accounting, sacct."""
             details = dict.fromkeys(jobs, _UNKNOWN)
             try:
-                details |= self._getJobDetailsFromScontrol(jobs)
+                details |= self._queued(jobs)
             except CalledProcessErrorStderr as error:
                 if "Invalid job id" not in (error.stderr or ""):
                     raise
@@ -114,6 +115,29 @@ class BoundedSlurm(SlurmBatchSystem):
                 except CalledProcessErrorStderr:
                     pass  # accounting is not set up
             return details
+
+        def _queued(self, jobs: list[int]) -> dict[int, Any]:
+            """States and exit codes of jobs that Slurm's controller knows.
+
+            Toil reads all that ``scontrol show job`` says of everybody's jobs, every time.
+            """
+            wanted = ",".join(map(str, jobs))
+            fields = "JobID:20,State:30,exit_code:20"
+            command = ["squeue", "--noheader", "--states=all", "--jobs", wanted, "-O", fields]
+            found = {}
+            for line in call_command(command, quiet=True).splitlines():
+                job, state, code = line.split()
+                found[int(job)] = self._canonicalize_state(state), exit_status(code)
+            return found
+
+
+def exit_status(code: str) -> int:
+    """Toil's exit status for a job's end as squeue says it: as ``wait`` does, or STATUS:SIGNAL."""
+    if ":" in code:
+        status, signal = map(int, code.split(":"))
+    else:
+        status, signal = int(code) >> 8, int(code) & 0x7F
+    return 128 + signal if signal else status
 
 
 def register(limits: Limits) -> None:
