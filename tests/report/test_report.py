@@ -27,7 +27,7 @@ from latsky.fits.source_model import Model, Parameter, Source
 from latsky.report.figures import correction, corrections
 from latsky.report.gather import gather
 from latsky.report.page import duration, measured, number
-from latsky.report.residual import significance
+from latsky.report.residual import significance, smoothing_width
 
 EDGES = np.array([100.0, 300.0, 1000.0])
 KEY = "zmax90_E0_PSF3"
@@ -314,6 +314,25 @@ def test_significance_of_poisson_counts():
     np.testing.assert_allclose(
         significance(model + excess, model, geometry, 4.0)[centre], expected, rtol=0.03
     )
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_significance_beside_a_bright_pixel(nested):
+    # by sums over all pixels, where the Gaussian is as narrow as a pixel
+    geometry = replace(HpxGeometry.from_order(4), nested=nested)
+    longitude, latitude = geometry.centres()
+    rng = np.random.default_rng(5)
+    model = 0.3 + rng.random(geometry.npix)
+    model[700] = 2000.0
+    counts = rng.poisson(model).astype(float)
+    sigma = smoothing_width(geometry)
+    found = significance(counts, model, geometry, sigma)
+    for at in (700, *np.argsort(-np.abs(found))[:5], 0, geometry.npix - 1):
+        angle = np.degrees(np.arccos(np.clip(cosine(longitude, latitude, at), -1, 1)))
+        kernel = np.exp(-0.5 * (angle / sigma) ** 2)
+        expected = (kernel * (counts - model)).sum() / np.sqrt((kernel**2 * model).sum())
+        np.testing.assert_allclose(found[at], expected, atol=0.02)
+    assert np.abs(found).max() < 5
 
 
 def cosine(longitude, latitude, centre):
