@@ -1,13 +1,16 @@
 """What happens to jobs, to the leader and to Slurm itself on a bad day; the run ends well."""
 
+import hashlib
 import json
 import random
 import subprocess
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from slurm_cluster import STEPS, await_, check
+from slurm_cluster import NUMBERS, STEPS, await_, check
 
 from latsky.provenance.recorder import now
 from latsky.run.requests import WORKER_MIB, WORKER_S
@@ -80,3 +83,39 @@ def test_a_controller_that_forgets(slurm, make_run, undisturbed):
     assert run.finish(leader) == 0
     check(run, undisturbed, lost=4)
     assert "Exit reason: LOST" in (run.directory / "engine.log").read_text()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A directory with room for 12 MB, and a function that gives it more; for root alone."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(*options):
+        command = ["mount", "-t", "tmpfs", *options, "latsky-test", place]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    if (done := mount("-o", "size=12m")).returncode:
+        pytest.skip(f"cannot mount a file system: {done.stderr.strip()}")
+    yield place, lambda: mount("-o", "remount,size=200m").check_returncode()
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk(slurm, make_run, small_disk, tmp_path):
+    """A run that does not fit into its directory; what it had done is kept for the next attempt."""
+    disk, enlarge = small_disk
+    run = replace(make_run(), directory=disk / "run")
+    content = b"x" * (3 << 20)
+    (tmp_path / "second.txt").write_bytes(content)
+    assert run.finish() == 1
+    log = disk / "run.log"
+    assert f"make room in {run.directory} or in its scratch directory" in log.read_text()
+    assert ("first_parts", 1) in run.succeeded()
+    enlarge()
+    assert run.finish() == 0
+    parts = (b"part %d\n%b" % (number, content) for number in NUMBERS)
+    assert run.products()["joined_second"] == hashlib.sha256(b"".join(parts)).hexdigest()
+    done = Counter(run.succeeded())
+    assert set(done) == STEPS
+    # a job whose outputs could be neither handed over nor kept has to be done again
+    assert run.records("cached")

@@ -14,6 +14,7 @@ from typing import Any
 
 from latsky.errors import InputError
 from latsky.run import engine
+from latsky.run.complaints import complaints
 from latsky.run.container import Programs
 from latsky.run.progress import RunLog, follow
 
@@ -94,6 +95,7 @@ def run_workflow(
             stop(process)
             raise
     if status != 0:
+        log.errors.extend(complaints(directory, log.errors))
         return status, log, {}
     shutil.rmtree(scratch, ignore_errors=True)
     return status, log, json.loads(outputs.read_text(encoding="utf-8"))

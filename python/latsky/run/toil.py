@@ -21,6 +21,7 @@ from typing import Any
 from latsky.errors import InputError
 from latsky.provenance import slurm_account
 from latsky.run import engine, slurm
+from latsky.run.complaints import complaints
 from latsky.run.container import Programs
 from latsky.run.progress import RunLog, progress_bar
 from latsky.run.records import RecordWatch
@@ -154,6 +155,7 @@ def run_toil(
     if site is not None:
         slurm_account.complete(directory / "records")
     if status != 0:
+        log.errors.extend(complaints(directory, log.errors))
         return status, log, {}
     shutil.rmtree(place, ignore_errors=True)
     return 0, log, json.loads(outputs.read_text(encoding="utf-8"))
