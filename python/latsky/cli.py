@@ -21,6 +21,7 @@ COMMANDS = {
     "logs": ("latsky.run.logs", "show what the commands of a step wrote"),
     "resume": ("latsky.run.resume", "go on with a run after whatever ended it"),
     "cancel": ("latsky.run.cancel", "end a run and all its jobs"),
+    "clean": ("latsky.run.clean", "remove what a run keeps for a later attempt"),
     "submit": ("latsky.run.submit", "run the leader itself as a Slurm job"),
     "doctor": ("latsky.run.doctor", "find what stands in the way of a run, before it"),
     "images": ("latsky.run.images", "build, stage and verify the images that jobs run in"),

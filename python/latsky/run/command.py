@@ -17,6 +17,7 @@ from latsky.provenance import run_record
 from latsky.provenance.closure import copy_closure
 from latsky.provenance.hashing import hash_order
 from latsky.run import engine, toil, way
+from latsky.run.clean import kept_bytes
 from latsky.run.container import ENGINES, choose
 from latsky.run.model_links import link_inputs
 from latsky.run.products import (
@@ -110,6 +111,8 @@ def run(options: argparse.Namespace) -> int:
     for found in read_fits(outputs):
         show_fit(found)
     print(f"products and record of the run: {directory}")
+    if kept := kept_bytes(directory) >> 20:
+        print(f"kept for a later run of an edited analysis: {kept} MiB; latsky clean {directory}")
     if pictures:
         draw(outputs, directory)
         print(f"sky maps: {directory / 'plots'}; others: latsky view FILE")

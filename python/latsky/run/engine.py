@@ -17,6 +17,8 @@ from latsky.errors import InputError
 from latsky.run.container import Programs
 
 PID_FILE = ".engine.pid"
+STORE = ".store"
+"""directory of finished work in that of a run"""
 LEADER = "latsky-leader"
 """name and comment of the Slurm job in which ``latsky submit`` starts a run"""
 
@@ -76,11 +78,11 @@ def start(
     """Start ``cwltool`` or ``toil`` through the recorder, in a session of its own."""
     environment = {
         **_outside_of_slurm(programs.environment),
-        "LATSKY_STORE": str(directory / ".store"),
+        "LATSKY_STORE": str(directory / STORE),
         "LATSKY_PROGRAMS": programs.identity,
         "TOIL_HISTORY": "0",
     }
-    (directory / ".store").mkdir(exist_ok=True)
+    (directory / STORE).mkdir(exist_ok=True)
     process: subprocess.Popen[str] = subprocess.Popen(
         [
             *(sys.executable, "-P", "-m", "latsky.provenance.launch", engine),
