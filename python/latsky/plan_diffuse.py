@@ -68,7 +68,7 @@ def diffuse_record(source: DiffuseSource, cut: Cut, options: PlanOptions) -> Rec
     component = cut.binning
     order = min(component.settings.hpx_order, options.hpx_order_ccube)
     n_planes = len(component.edges)
-    convolved = not source.no_psf and source.model_type != "IsoSource"
+    convolved = not source.no_psf
     rates = costs.RATES[options.engine]
     groups = plane_groups(
         n_planes, options.planes_per_job or default_planes(order, convolved, rates)

@@ -203,6 +203,21 @@ def test_sum_of_the_plane_is_template_times_exposure(tmp_path: Path) -> None:
     assert maps.plane(400.0).sum() == pytest.approx(total, rel=1e-9)
 
 
+def test_isotropic_emission_is_convolved(tmp_path: Path) -> None:
+    """The exposure is a dipole, which a kernel scales by its window at degree one."""
+
+    class Psf:
+        def kernel(self, energy: float, lmax: int) -> Kernel:
+            degree = np.arange(lmax + 1)
+            return Kernel(np.exp(-degree * (degree + 1) * np.radians(30.0) ** 2 / 2))
+
+    geometry, given = HpxGeometry(16), exposure(tmp_path / "x.fits", 32)
+    _, lat = geometry.centres()
+    dipole = 0.2 * np.exp(-(np.radians(30.0) ** 2)) * np.sin(np.radians(lat))
+    plane = DiffuseMaps(geometry, given, psf=Psf()).plane(400.0)  # type: ignore[arg-type]
+    assert plane == pytest.approx(1e10 * (1 + dipole) * geometry.pixel_area, rel=1e-3)
+
+
 def test_nested_counts_map(tmp_path: Path) -> None:
     given = exposure(tmp_path / "x.fits", 8)
     template = open_template(healpix_cube(tmp_path / "t.fits", 32))

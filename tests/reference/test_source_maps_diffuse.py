@@ -87,7 +87,7 @@ def test_mean_psf_of_gtpsf(reference: Path, caldb: Path) -> None:
         assert mine.density(theta) == pytest.approx(values, rel=0.03)
 
 
-def test_isotropic_is_exposure_times_solid_angle(reference: Path) -> None:
+def test_isotropic_without_psf_is_exposure_times_solid_angle(reference: Path) -> None:
     expected = reference / "week" / "expected"
     cube = open_hpx(expected / "ccube_E3_PSF0123.fits.gz", "SKYMAP")
     exposure = open_energy_cube(expected / "bexpcube_E3_PSF0123.fits.gz", default_frame="GAL")

@@ -103,8 +103,8 @@ def test_the_model_gives_file_kind_and_factor(here: Path) -> None:
 
 
 def test_isotropic(here: Path) -> None:
-    """No template, no PSF: neither livetime cube nor IRFs are opened."""
-    assert step("--source-model", "model.xml", source="iso") == 0
+    """Exposure × solid angle; without PSF neither livetime cube nor IRFs are opened."""
+    assert step("--source-model", "model.xml", "--no-psf", source="iso") == 0
     coarse = HpxGeometry(2).pixels(*GEOMETRY.centres())
     with fits.open("out.fits") as file:
         for plane in range(4):

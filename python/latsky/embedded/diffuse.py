@@ -3,8 +3,7 @@
 The map of a component at energy E is ∫ pixel (I(E) × X(E)) ⊗ PSF(E) dΩ with the intensity I of its
 template (cm⁻² s⁻¹ sr⁻¹ MeV⁻¹) and the exposure X (cm² s): counts/MeV per pixel, for a spectral
 factor of one. Planes stand at the edges of the counts cube's energy bins. An isotropic component
-has I = 1, its spectrum being a factor of its own, and is not convolved: its map is exposure ×
-solid angle.
+has I = 1, its spectrum being a factor of its own; what is convolved is the exposure.
 
 Steps for one plane: sample the template at the finer of its own resolution and twice that of the
 counts map, multiply by the exposure of the exposure map's pixel (both as the Fermitools do),
@@ -118,11 +117,14 @@ class DiffuseMaps:
     def __post_init__(self) -> None:
         if self.geometry.order < 0:
             raise InputError(f"NSIDE {self.geometry.nside} is no power of two", key="NSIDE")
+        nside = self.geometry.nside
         if self.template is not None:
-            nside, finest = self.geometry.nside, self.template.nside
-            resolution = max(2 * nside, finest)
-            uniform = resolution == finest and self._turn(self.template.frame) is None
+            resolution = max(2 * nside, self.template.nside)
+            same = self._turn(self.template.frame) is None
+            uniform = resolution == self.template.nside and same
             self.convolver = Convolver(nside, resolution, uniform=uniform, threads=self.threads)
+        elif self.psf is not None:
+            self.convolver = Convolver(nside, 2 * nside, uniform=False, threads=self.threads)
 
     def planes(self, energies: np.ndarray) -> Iterator[np.ndarray]:
         """Maps (npix,) in counts/MeV at the ``energies`` (MeV, rising), one at a time.
@@ -140,12 +142,16 @@ class DiffuseMaps:
     def plane(self, energy: float) -> np.ndarray:
         """The map (npix,) at ``energy`` MeV in RING order."""
         area = self.geometry.pixel_area
-        if self.template is None or self.convolver is None:
+        if self.convolver is None:
             return self._exposure_at(energy, self.geometry.nside) * area
         kernel = None
         if self.psf is not None:
             kernel = self.psf.kernel(energy, self.convolver.longest)
-        field_ = self.template.sample(energy, self.convolver.nside_field, self.geometry.coordsys)
+        fine = self.convolver.nside_field
+        if self.template is None:
+            field_ = np.ones(12 * fine * fine)
+        else:
+            field_ = self.template.sample(energy, fine, self.geometry.coordsys)
         self._expose(field_, energy)
         result = self.convolver.convolve(field_, kernel)
         result *= area

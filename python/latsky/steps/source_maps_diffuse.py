@@ -143,7 +143,7 @@ def make_embedded(request: Request) -> int:
         template.check_energies(energies)
         template.check_sky()
     mask = request.evtype or dss.find_mask(cuts, "EVENT_TYPE")
-    if template is not None and not request.no_psf:
+    if not request.no_psf:
         livetime = read_livetime_cube(request.livetime_cube)
         response = load_response(request.irfs, mask)
         psf = PsfSource(response, livetime, cube.geometry.coordsys)
