@@ -10,6 +10,9 @@ from latsky.fit.likelihood import (
     SourceMaps,
     SourceTerm,
     SparseMaps,
+    places,
+    put_row,
+    store_shape,
 )
 from latsky.fit.minimise import fit
 from latsky.fit.operators import from_matrix, quadrature, trapezoid
@@ -39,6 +42,26 @@ def small_model() -> SourceModel:
             Source("held", "DiffuseSource", power_law(0.5, 2.0, free_index=False), spatial),
         )
     )
+
+
+def store(rows: np.ndarray) -> np.ndarray:
+    """Rows (rows, pixels) of sources, all with as many planes, as the fit keeps them."""
+    maps = np.zeros(store_shape(*rows.shape), "f4")
+    for place, row in zip(
+        places([len(ENERGIES)] * (len(rows) // len(ENERGIES))), rows, strict=True
+    ):
+        put_row(maps, place, row)
+    return maps
+
+
+def plain_rows(data: ComponentData) -> np.ndarray:
+    """Rows (rows, pixels) of whole-sky and local sources."""
+    rows = np.zeros((len(data.sources) * len(ENERGIES), data.counts.shape[1]), "f4")
+    order = places([len(ENERGIES)] * (data.maps.shape[1] // len(ENERGIES)))
+    for row, place in zip(rows[: len(order)], order, strict=True):
+        row[:] = data.maps[:, place].reshape(-1)[: len(row)]
+    rows[data.sparse.rows, data.sparse.pixels] = data.sparse.values
+    return rows
 
 
 def component(
@@ -73,7 +96,7 @@ def component(
         f"c{seed}",
         random.poisson(2.0, (planes - 1, pixels)).astype("f4"),
         tuple(SourceMaps(*each) for each in zip(names, operators, sums, strict=True)),
-        rows,
+        store(rows),
         entries,
         weight,
     )
@@ -88,9 +111,7 @@ def likelihood(*components: ComponentData) -> tuple[JointLikelihood, list[FreePa
 def direct(data: ComponentData, terms: list[SourceTerm], values: np.ndarray) -> tuple:
     """ln L and model by plain sums, pixel by pixel of the definition."""
     planes = len(ENERGIES)
-    rows = np.zeros((3 * planes, data.counts.shape[1]))
-    rows[: len(data.maps)] = data.maps
-    rows[data.sparse.rows, data.sparse.pixels] = data.sparse.values
+    rows = plain_rows(data).astype("f8")
     model = np.zeros(data.counts.shape)
     for number, (term, maps) in enumerate(zip(terms, data.sources, strict=True)):
         spectrum, _ = term.spectrum(ENERGIES, values[list(term.parameters)])
@@ -233,7 +254,7 @@ def test_what_the_data_do_not_determine_is_named() -> None:
     joint, parameters = likelihood(plain)
     expected = fit(joint, parameters)
     names, planes = [source.name for source in plain.sources], len(ENERGIES)
-    nothing = np.zeros((planes, plain.maps.shape[1]), "f4")
+    rows = plain_rows(plain)
     twin, dark = (SourceMaps(name, trapezoid(ENERGIES), None) for name in ("twin", "dark"))
     held = plain.sources[names.index("held")]
     sums = (held.sums, np.zeros(planes))
@@ -245,7 +266,7 @@ def test_what_the_data_do_not_determine_is_named() -> None:
         plain.name,
         plain.counts,
         (*plain.sources, *added),
-        np.concatenate([plain.maps, plain.maps[-planes:], nothing]),
+        store(np.concatenate([rows, rows[-planes:], np.zeros_like(rows[:planes])])),
     )
     model = small_model()
     spatial = model["held"].spatial

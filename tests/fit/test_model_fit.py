@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from latsky.errors import InputErrors
-from latsky.fit.data import expand_energies
 from latsky.fit.model_files import read_model_files
 from latsky.fit.model_fit import Settings, fit_model, load
 from latsky.fit.results import apply_parameters, read_results
 from latsky.fit.strategy import Stage, read_strategy
 from latsky.fits.hpx import open_hpx, read_counts_cube
 from latsky.fits.source_model import read_source_model
+from latsky.fits.srcmaps import expand_energies
 from latsky.steps.main import main
 
 

@@ -8,10 +8,10 @@ import pytest
 from scipy.integrate import quad
 
 import irf_files
-from latsky.fit.data import expand_energies
 from latsky.fit.dispersion import true_energies
 from latsky.fit.operators import Migration, integral, trapezoid
 from latsky.fits.irfs import load_response
+from latsky.fits.srcmaps import expand_energies
 
 EDGES = np.geomspace(100.0, 1000.0, 4)
 
@@ -61,13 +61,10 @@ def test_adjoint_is_the_transpose() -> None:
     operator = integral(gaussian(EDGES), EDGES, EDGES**-1.0)
     random = np.random.default_rng(1)
     spectrum, sums = random.random(len(operator.nodes)), random.random((3, 4))
+    entries = sums[operator.bins, operator.planes]
     assert (operator.transfer(spectrum) * sums).sum() == pytest.approx(
-        operator.adjoint(sums) @ spectrum, rel=1e-12
+        operator.adjoint(entries) @ spectrum, rel=1e-12
     )
-    first, last = operator.band()
-    for plane in range(4):
-        used = np.flatnonzero(operator.transfer(spectrum)[:, plane])
-        assert (first[plane], last[plane]) == (used[0], used[-1] + 1)
 
 
 def test_probability_below_is_the_integral_of_the_density(tmp_path: Path) -> None:

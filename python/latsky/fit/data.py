@@ -1,24 +1,35 @@
 """Source-map files as the likelihood wants them.
 
-Whole-sky maps of sources with free parameters go to a work file, row by row as float32, that is
-mapped into memory: the operating system keeps what fits. Local sources stay lists of entries.
-Sources without free parameters are added up once.
+Whole-sky maps of sources with free parameters go to a work file as float32 that is mapped into
+memory: the operating system keeps what fits. Local sources stay lists of entries. Sources of which
+only the normalisation is free are integrated over the bins once: one row a bin. Those without free
+parameters are added up once.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from latsky.errors import InputError, Problems
-from latsky.fit.likelihood import ComponentData, SourceMaps, SourceTerm, SparseMaps
+from latsky.fit.likelihood import (
+    NO_ENTRIES,
+    ComponentData,
+    SourceMaps,
+    SourceTerm,
+    SparseMaps,
+    places,
+    put_row,
+    store_shape,
+)
 from latsky.fit.operators import BinOperator, Migration, integral, trapezoid
 from latsky.fits.core import FitsFile, Header
 from latsky.fits.hpx import HpxGeometry, geometry_from_header, open_hpx, read_counts_cube
+from latsky.fits.srcmaps import expand_energies
 
 FINE, FERMITOOLS = "fine", "fermitools"
 INTEGRATIONS = (FINE, FERMITOOLS)
@@ -48,14 +59,6 @@ def read_frame(name: str, path: Path) -> Frame:
     if table.edges is None:
         raise InputError("no HDU EBOUNDS", path, "EBOUNDS")
     return Frame(name, table.geometry, table.edges, table.primary, table.header, path)
-
-
-def expand_energies(edges: np.ndarray, extra: int) -> np.ndarray:
-    """``extra`` energies more at either end, in steps of the outer bins."""
-    number = np.arange(1, extra + 1)
-    low = edges[0] * (edges[0] / edges[1]) ** number[::-1]
-    high = edges[-1] * (edges[-1] / edges[-2]) ** number
-    return np.concatenate([low, edges, high])
 
 
 def operators(
@@ -148,20 +151,27 @@ def load_component(
         by_name = {term.name: term for term in terms}
         free = [each for each in maps if by_name[each.name].parameters]
         free = [m for m in free if not m.sparse] + [m for m in free if m.sparse]
-        dense_rows = sum(each.planes for each in free if not each.sparse)
-        store = _work_array(work, dense_rows, pixels)
+        norms = {m.name for m in free if _is_norm(by_name[m.name], frame.edges)}
+        planes = [len(cube.counts) if m.name in norms else m.planes for m in free]
+        place = places([n for m, n in zip(free, planes, strict=True) if not m.sparse])
+        store = work_array(work, len(place), pixels)
         sources, entries, row = [], [], 0
-        for each in free:
-            if each.sparse:
-                plane, pixel, value = _sparse(file, each, pixels, frame.path)
-                sums = np.bincount(plane, value.astype("f8"), each.planes)
-                entries.append((row + plane, pixel, value))
-            else:
-                values = open_hpx(frame.path, each.hdu).read(dtype="f4")
+        for each, number in zip(free, planes, strict=True):
+            pixel, values = _read(file, each, pixels, frame.path)
+            sums = values.sum(axis=1, dtype="f8")
+            operator = _operator(make, each, frame, sums)
+            if each.name in norms:
+                operator, transfer = integrated(operator, by_name[each.name])
+                values = np.array([part.astype("f4") for part in bin_counts(transfer, values)])
                 sums = values.sum(axis=1, dtype="f8")
-                store[row : row + each.planes] = values
-            row += each.planes
-            sources.append(SourceMaps(each.name, _operator(make, each, frame, sums), sums))
+            if each.sparse:
+                used = np.nonzero(values)
+                entries.append((row + used[0], pixel[used[1]], values[used]))
+            else:
+                for at, value in zip(place[row : row + number], values, strict=True):
+                    put_row(store, at, value)
+            row += number
+            sources.append(SourceMaps(each.name, operator, sums))
         fixed, fixed_counts = None, {}
         for each in maps:
             term = by_name[each.name]
@@ -169,16 +179,19 @@ def load_component(
                 continue
             if fixed is None:
                 fixed = np.zeros((len(cube.counts), pixels))
-            fixed_counts[each.name] = _add_fixed(fixed, file, each, frame, term, make)
-    joined = [np.concatenate(parts) for parts in zip(*entries, strict=True)] if entries else None
+            pixel, values = _read(file, each, pixels, frame.path)
+            sums = values.sum(axis=1, dtype="f8")
+            operator = _operator(make, each, frame, sums)
+            transfer = operator.transfer(term.spectrum(operator.nodes, np.zeros(0))[0])
+            for total, part in zip(fixed, bin_counts(transfer, values), strict=True):
+                total[pixel] += part
+            fixed_counts[each.name] = transfer @ sums
     return ComponentData(
         frame.name,
         cube.counts,
         tuple(sources),
         store,
-        SparseMaps(*joined)
-        if joined
-        else SparseMaps(*(np.zeros(0, t) for t in ("i8", "i8", "f4"))),
+        SparseMaps(*map(np.concatenate, zip(*entries, strict=True))) if entries else NO_ENTRIES,
         None,
         None if fixed is None else fixed.astype("f4"),
         fixed_counts,
@@ -186,18 +199,64 @@ def load_component(
     )
 
 
-def _work_array(work: Path, rows: int, pixels: int) -> np.ndarray:
-    """A float32 array (rows, pixels) in a nameless file."""
+def work_array(work: Path, rows: int, pixels: int) -> np.ndarray:
+    """A store of maps for so many rows, in a nameless file below ``work``."""
+    shape = store_shape(rows, pixels)
     if rows == 0:
-        return np.zeros((0, pixels), "f4")
+        return np.zeros(shape, "f4")
     with tempfile.TemporaryFile(dir=work) as file:
-        file.truncate(rows * pixels * 4)
-        return np.memmap(file, "f4", "r+", shape=(rows, pixels))
+        file.truncate(4 * int(np.prod(shape)))
+        return np.memmap(file, "f4", "r+", shape=shape)
 
 
 def _operator(make: OperatorMaker, each: _Map, frame: Frame, sums: np.ndarray) -> BinOperator:
     extra = (each.planes - len(frame.edges)) // 2
     return make(each.name, expand_energies(frame.edges, extra), sums, extra)
+
+
+def _is_norm(term: SourceTerm, energies: np.ndarray) -> bool:
+    """Whether the spectrum is its one free parameter times a function of energy."""
+    if len(term.parameters) != 1:
+        return False
+    value, slope = term.spectrum(energies, np.array([1.0]))
+    twice, same = term.spectrum(energies, np.array([2.0]))
+    return np.allclose([value, same[0], twice / 2], slope[0], rtol=1e-12, atol=0) and slope.any()
+
+
+def integrated(operator: BinOperator, term: SourceTerm) -> tuple[BinOperator, np.ndarray]:
+    """For a source with a free normalisation: the operator of maps integrated over the bins.
+
+    These are T (bins, planes), which is returned too, times the planes, for a normalisation of one;
+    the spectrum at one energy then tells by how much they are to be scaled.
+    """
+    unit, _ = term.spectrum(operator.nodes, np.array([1.0]))
+    node, bins = int(np.argmax(np.abs(unit))), np.arange(operator.shape[0])
+    scale = np.full((len(bins), 1), 1 / unit[node])
+    shape = (len(bins), len(bins))
+    scaled = BinOperator(operator.nodes[node : node + 1], scale, bins, bins, shape)
+    return scaled, operator.transfer(unit)
+
+
+def bin_counts(transfer: np.ndarray, values: np.ndarray) -> Iterator[np.ndarray]:
+    """Each bin of ``transfer`` (bins, planes) × ``values`` (planes, pixels), in float64."""
+    for factors in transfer:
+        total = np.zeros(values.shape[1])
+        for plane in np.flatnonzero(factors):
+            total += factors[plane] * values[plane]
+        yield total
+
+
+def _read(
+    file: FitsFile, each: _Map, pixels: int, path: Path
+) -> tuple[np.ndarray | slice, np.ndarray]:
+    """Pixels of a source's map, and its planes there (planes, n) float32."""
+    if not each.sparse:
+        return slice(None), open_hpx(path, each.hdu).read(dtype="f4")
+    plane, pixel, value = _sparse(file, each, pixels, path)
+    found, where = np.unique(pixel, return_inverse=True)
+    values = np.zeros((each.planes, len(found)), "f4")
+    np.add.at(values, (plane, where), value)
+    return found, values
 
 
 def _sparse(
@@ -216,33 +275,3 @@ def _sparse(
     if len(plane) and (plane.min() < 0 or plane.max() >= each.planes):
         raise InputError(f"a plane outside of 0 to {each.planes - 1}", path, each.name)
     return plane, pixel, value
-
-
-def _add_fixed(
-    fixed: np.ndarray,
-    file: FitsFile,
-    each: _Map,
-    frame: Frame,
-    term: SourceTerm,
-    make: OperatorMaker,
-) -> np.ndarray:
-    """Add the model counts of a source to ``fixed`` (bins, pixels); its counts in the bins."""
-    nothing = np.zeros(0)
-    if each.sparse:
-        plane, pixel, value = _sparse(file, each, fixed.shape[1], frame.path)
-        sums = np.bincount(plane, value.astype("f8"), each.planes)
-        operator = _operator(make, each, frame, sums)
-        transfer = operator.transfer(term.spectrum(operator.nodes, nothing)[0])
-        for k, factors in enumerate(transfer):
-            used = factors[plane] != 0
-            np.add.at(fixed[k], pixel[used], factors[plane[used]] * value[used])
-        return transfer @ sums
-    table = open_hpx(frame.path, each.hdu)
-    values = table.read(dtype="f4")
-    sums = values.sum(axis=1, dtype="f8")
-    operator = _operator(make, each, frame, sums)
-    transfer = operator.transfer(term.spectrum(operator.nodes, nothing)[0])
-    for k, factors in enumerate(transfer):
-        for j in np.flatnonzero(factors):
-            fixed[k] += factors[j] * values[j]
-    return transfer @ sums

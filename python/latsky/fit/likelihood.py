@@ -17,9 +17,6 @@ from latsky.fit.operators import BinOperator
 
 Array = np.ndarray
 
-MANY_ROWS = 2000
-"""map planes from which fewer groups of blocks, hence threads, share the store of their sums"""
-
 
 @dataclass(frozen=True)
 class SourceTerm:
@@ -58,19 +55,35 @@ class SparseMaps:
     pixels: Array
     values: Array
 
-    def sorted_entries(self, pixels: int) -> tuple[Array, Array, Array, Array]:
-        """Entries by pixel, and where those of each block start."""
-        from latsky.fit.kernel import BLOCK
-
-        order = np.lexsort((self.rows, self.pixels))
-        rows, places = self.rows[order], self.pixels[order]
-        blocks = (pixels + BLOCK - 1) // BLOCK
-        starts = np.searchsorted(places, np.arange(blocks + 1) * BLOCK)
-        values = self.values[order].astype("f4")
-        return starts.astype("i8"), rows.astype("i8"), places.astype("i8"), values
-
 
 NO_ENTRIES = SparseMaps(np.zeros(0, int), np.zeros(0, int), np.zeros(0, "f4"))
+
+
+def places(planes: Sequence[int]) -> Array:
+    """Where the rows of sources with so many ``planes`` are in a store of maps.
+
+    Rows of one plane lie together, in the order of the sources: a bin's rows are read in order.
+    """
+    plane = np.concatenate([np.zeros(0, int), *(np.arange(number) for number in planes)])
+    found = np.empty(len(plane), int)
+    found[np.argsort(plane, kind="stable")] = np.arange(len(plane))
+    return found
+
+
+def store_shape(rows: int, pixels: int) -> tuple[int, int, int]:
+    """Shape of a store of maps: blocks of pixels, rows, pixels of a block."""
+    from latsky.fit.kernel import BLOCK
+
+    return (pixels + BLOCK - 1) // BLOCK, rows, BLOCK
+
+
+def put_row(store: Array, place: int, values: Array) -> None:
+    """Put a map (pixels,) into a store, zero until now."""
+    blocks, _, size = store.shape
+    whole = len(values) // size
+    store[:whole, place] = values[: whole * size].reshape(whole, size)
+    if whole < blocks:
+        store[whole, place, : len(values) - whole * size] = values[whole * size :]
 
 
 @dataclass
@@ -81,9 +94,9 @@ class ComponentData:
     ----------
     counts : (bins, pixels) float32
     sources : those with maps here: first whole-sky ones, then local ones
-    maps : (rows, pixels) float32
-        Planes of the whole-sky sources in their order, counts/MeV/pixel; may be mapped from a
-        file.
+    maps : ``store_shape(rows, pixels)`` float32
+        Planes of the whole-sky sources at their ``places``, counts/MeV/pixel; may be mapped from
+        a file.
     sparse : entries of the local sources
     weights : (bins, pixels) float32, None for ones
     fixed : (bins, pixels) float32, None for none
@@ -102,11 +115,6 @@ class ComponentData:
     fixed_counts: dict[str, Array] = field(default_factory=dict)
     terms: tuple[SourceTerm, ...] = ()
 
-    @property
-    def rows(self) -> int:
-        """Planes of all sources."""
-        return sum(source.planes for source in self.sources)
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -122,13 +130,120 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the sources of a component are, worked out once."""
+    """Where everything of a component is, worked out once.
 
-    terms: tuple[SourceTerm, ...]
+    Terms, the entries of the sources' operators, have natural numbers, source after source, and
+    those of the kernel, which go by bins.
+    """
+
+    sources: tuple[SourceTerm, ...]
     slices: tuple[slice, ...]
-    first: Array
-    last: Array
+    """natural numbers of each source's terms"""
+    natural: Array
+    """natural number of each of the kernel's terms"""
+    terms: tuple[Array, Array]
     entries: tuple[Array, Array, Array, Array]
+    dense: tuple[Array, Array, Array]
+    segments: tuple[Array, Array, Array]
+
+    def join(self, parts: Sequence[Array]) -> Array:
+        """Numbers of the sources' terms in the kernel's order."""
+        return np.concatenate([np.zeros(0), *parts])[self.natural]
+
+    def split(self, joined: Array) -> list[Array]:
+        """Numbers of the kernel's terms by source."""
+        by_source = np.empty(len(joined))
+        by_source[self.natural] = joined
+        return [by_source[part] for part in self.slices]
+
+
+def _layout(component: ComponentData, terms: dict[str, SourceTerm]) -> _Layout:
+    bins, pixels = component.counts.shape
+    found, slices, numbers, rows, owners = [], [], [], [], []
+    row, start = 0, 0
+    for number, maps in enumerate(component.sources):
+        if maps.name not in terms:
+            raise ValueError(f"{component.name}: {maps.name} is not in the model")
+        found.append(terms[maps.name])
+        operator = maps.operator
+        slices.append(slice(start, start + len(operator.bins)))
+        numbers.append(operator.bins)
+        rows.append(operator.planes + row)
+        owners.append(np.full(len(operator.bins), number))
+        start += len(operator.bins)
+        row += maps.planes
+    nothing = np.zeros(0, int)
+    bin_of, row_of, owner = (np.concatenate([nothing, *p]) for p in (numbers, rows, owners))
+    whole = component.maps.shape[1]
+    if component.maps.shape != store_shape(whole, pixels):
+        raise ValueError(f"{component.name}: maps have shape {component.maps.shape}")
+    planes, many = [], 0
+    while sum(planes) < whole and many < len(component.sources):
+        planes.append(component.sources[many].planes)
+        many += 1
+    if sum(planes) != whole:
+        raise ValueError(f"{component.name}: {whole} rows are not those of whole-sky sources")
+    dense = np.flatnonzero(row_of < whole)
+    place = places(planes)[row_of[dense]]
+    local = np.flatnonzero(row_of >= whole)
+    local = local[np.lexsort((row_of[local], bin_of[local]))]
+    by_bin = np.lexsort((place, bin_of[dense]))
+    by_owner = np.lexsort((place, owner[dense], bin_of[dense]))
+    natural = np.concatenate([dense[by_bin], local])
+    starts = np.searchsorted(bin_of[dense[by_bin]], np.arange(bins + 1))
+    cells = (bin_of * many + owner)[dense[by_owner]]
+    entries, segments = _entries(component, row_of, bin_of, owner, natural, len(dense))
+    return _Layout(
+        tuple(found),
+        tuple(slices),
+        natural,
+        (starts, place[by_bin]),
+        entries,
+        (np.searchsorted(cells, np.arange(bins * many + 1)), dense[by_owner], place[by_owner]),
+        segments,
+    )
+
+
+def _entries(
+    component: ComponentData,
+    row_of: Array,
+    bin_of: Array,
+    owner: Array,
+    natural: Array,
+    first: int,
+) -> tuple[tuple[Array, Array, Array, Array], tuple[Array, Array, Array]]:
+    """Entries of local sources by block, bin and term; where those of each source begin.
+
+    ``first`` is the number of the kernel's first term of a local source.
+    """
+    bins, pixels = component.counts.shape
+    blocks, _, size = store_shape(0, pixels)
+    sparse = component.sparse
+    # every entry once for each term of its row
+    by_row = first + np.argsort(row_of[natural[first:]], kind="stable")
+    sorted_rows = row_of[natural[by_row]]
+    low = np.searchsorted(sorted_rows, sparse.rows, "left")
+    times = np.searchsorted(sorted_rows, sparse.rows, "right") - low
+    entry = np.repeat(np.arange(len(sparse.rows)), times)
+    within = np.arange(len(entry)) - np.repeat(np.cumsum(times) - times, times)
+    term = by_row[np.repeat(low, times) + within] if len(entry) else entry
+    pixel = np.asarray(sparse.pixels)[entry]
+    cell = pixel // size * bins + bin_of[natural[term]]
+    order = np.lexsort((pixel, term, cell))
+    entry, term, pixel, cell = entry[order], term[order], pixel[order], cell[order]
+    source = owner[natural[term]]
+    new = np.ones(len(entry), bool)
+    new[1:] = (cell[1:] != cell[:-1]) | (source[1:] != source[:-1])
+    begin = np.flatnonzero(new)
+    numbers = np.arange(blocks * bins + 1)
+    entries = (
+        np.searchsorted(cell, numbers),
+        term.astype("i4"),
+        (pixel % size).astype("i2"),
+        np.asarray(sparse.values)[entry].astype("f4"),
+    )
+    segments = (np.searchsorted(cell[begin], numbers), source[begin], np.append(begin, len(entry)))
+    return entries, segments
 
 
 class JointLikelihood:
@@ -142,49 +257,29 @@ class JointLikelihood:
         self.size = size
         terms = {source.name: source for source in sources}
         self._layouts = [
-            self._layout(component, terms | {own.name: own for own in component.terms})
+            _layout(component, terms | {own.name: own for own in component.terms})
             for component in self.components
         ]
-
-    @staticmethod
-    def _layout(component: ComponentData, terms: dict[str, SourceTerm]) -> _Layout:
-        pixels = component.counts.shape[1]
-        found, slices, bands, start = [], [], [], 0
-        for maps in component.sources:
-            if maps.name not in terms:
-                raise ValueError(f"{component.name}: {maps.name} is not in the model")
-            found.append(terms[maps.name])
-            slices.append(slice(start, start + maps.planes))
-            bands.append(maps.operator.band())
-            start += maps.planes
-        dense = len(component.maps)
-        if dense > start or (dense and component.maps.shape[1] != pixels):
-            raise ValueError(f"{component.name}: maps have shape {component.maps.shape}")
-        nothing = np.zeros(0, int)
-        return _Layout(
-            tuple(found),
-            tuple(slices),
-            np.concatenate([nothing, *(band[0] for band in bands)]),
-            np.concatenate([nothing, *(band[1] for band in bands)]),
-            component.sparse.sorted_entries(pixels),
-        )
 
     def _spectra(
         self, component: ComponentData, layout: _Layout, values: Array
     ) -> list[tuple[Array, Array]]:
         return [
             term.spectrum(maps.operator.nodes, values[list(term.parameters)])
-            for term, maps in zip(layout.terms, component.sources, strict=True)
+            for term, maps in zip(layout.sources, component.sources, strict=True)
         ]
 
     @staticmethod
-    def _transfer(component: ComponentData, spectra: list[tuple[Array, Array]]) -> Array:
-        none = np.zeros((len(component.counts), 0))
-        parts = [
-            maps.operator.transfer(spectrum)
-            for maps, (spectrum, _) in zip(component.sources, spectra, strict=True)
-        ]
-        return np.concatenate([none, *parts], axis=1)
+    def _factors(
+        component: ComponentData, layout: _Layout, spectra: list[tuple[Array, Array]]
+    ) -> Array:
+        """Factors of the kernel's terms."""
+        return layout.join(
+            [
+                maps.operator.factors(spectrum)
+                for maps, (spectrum, _) in zip(component.sources, spectra, strict=True)
+            ]
+        )
 
     def evaluate(self, values: Array, *, gradient: bool = True) -> Evaluation:
         """ln L, its gradient (``size``,) and predicted counts at ``values`` (``size``,)."""
@@ -200,11 +295,11 @@ class JointLikelihood:
             predicted[component.name] = counts
             if not gradient:
                 continue
-            for maps, term, rows, (_, derivatives) in zip(
-                component.sources, layout.terms, layout.slices, spectra, strict=True
+            for maps, term, own, (_, derivatives) in zip(
+                component.sources, layout.sources, layout.split(sums), spectra, strict=True
             ):
                 if term.parameters:
-                    by_node = maps.operator.adjoint(sums[:, rows])
+                    by_node = maps.operator.adjoint(own)
                     np.add.at(slope, list(term.parameters), derivatives @ by_node)
         return Evaluation(total, slope, predicted, by_component)
 
@@ -217,20 +312,26 @@ class JointLikelihood:
         want_sums: bool,
     ) -> tuple[Array, Array, Array]:
         """ln L and model counts by bin, and the sums that the gradient needs."""
-        from latsky.fit.kernel import likelihood_pass
+        from latsky.fit.kernel import groups_for, likelihood_pass
 
-        none = np.zeros((len(component.counts), 0), np.float32)
+        factors = self._factors(component, layout, spectra)
+        groups = groups_for(len(component.maps), len(factors))
         return likelihood_pass(
+            *self._model_arguments(component, layout, factors), groups, want_sums
+        )
+
+    @staticmethod
+    def _model_arguments(component: ComponentData, layout: _Layout, factors: Array) -> tuple:
+        """What the kernel's passes have in common."""
+        none = np.zeros((len(component.counts), 0), np.float32)
+        return (
             component.maps,
-            self._transfer(component, spectra),
-            layout.first,
-            layout.last,
+            layout.terms,
+            factors,
             layout.entries,
             none if component.fixed is None else component.fixed,
             component.counts,
             none if component.weights is None else component.weights,
-            64 if component.rows < MANY_ROWS else 16,
-            want_sums,
         )
 
     def curvature(self, values: Array) -> Array:
@@ -249,25 +350,25 @@ class JointLikelihood:
         for component, layout in zip(self.components, self._layouts, strict=True):
             spectra = self._spectra(component, layout, values)
             _, _, sums = self._pass(component, layout, spectra, want_sums=True)
-            for maps, term, rows in zip(
-                component.sources, layout.terms, layout.slices, strict=True
+            for maps, term, own in zip(
+                component.sources, layout.sources, layout.split(sums), strict=True
             ):
-                places = list(term.parameters)
-                if not places:
+                where = list(term.parameters)
+                if not where:
                     continue
-                by_node = maps.operator.adjoint(sums[:, rows])
+                by_node = maps.operator.adjoint(own)
 
-                def slopes(change: Array, maps=maps, term=term, places=places, by_node=by_node):
-                    there = term.spectrum(maps.operator.nodes, values[places] + change)[1]
+                def slopes(change: Array, maps=maps, term=term, where=where, by_node=by_node):
+                    there = term.spectrum(maps.operator.nodes, values[where] + change)[1]
                     return there @ by_node
 
                 second = np.array(
                     [
                         (slopes(change) - slopes(-change)) / (2 * change.sum())
-                        for change in np.diag(steps[places])
+                        for change in np.diag(steps[where])
                     ]
                 )
-                curvature[np.ix_(places, places)] -= (second + second.T) / 2
+                curvature[np.ix_(where, where)] -= (second + second.T) / 2
         return curvature
 
     def _at(self, component: ComponentData) -> _Layout:
@@ -279,18 +380,9 @@ class JointLikelihood:
 
         layout = self._at(component)
         spectra = self._spectra(component, layout, np.asarray(values, float))
-        fixed = component.fixed
-        if fixed is None:
-            fixed = np.zeros((len(component.counts), 0), np.float32)
-        return model_counts(
-            component.maps,
-            self._transfer(component, spectra),
-            layout.first,
-            layout.last,
-            layout.entries,
-            fixed,
-            component.counts.shape[1],
-        )
+        factors = self._factors(component, layout, spectra)
+        *shared, counts, _ = self._model_arguments(component, layout, factors)
+        return model_counts(*shared, counts.shape[1])
 
     def source_counts(self, component: ComponentData, values: Array) -> dict[str, Array]:
         """Predicted counts (bins,) of each source in one component, fixed ones included."""
@@ -304,34 +396,25 @@ class JointLikelihood:
 
     def weighted_counts(self, values: Array) -> dict[str, float]:
         """Predicted counts × likelihood weight of each free source, over all components."""
+        from latsky.fit.kernel import weighted_sums
+
         values = np.asarray(values, float)
         total = dict.fromkeys((source.name for source in self.sources), 0.0)
         for component, layout in zip(self.components, self._layouts, strict=True):
             spectra = self._spectra(component, layout, values)
-            transfer = self._transfer(component, spectra)
             if component.weights is None:
-                sums = [maps.sums for maps in component.sources]
-                by_row = (transfer * np.concatenate([np.zeros(0), *sums])).sum(axis=0)
-            else:
-                by_row = (transfer * self._weighted_sums(component)).sum(axis=0)
-            for maps, rows in zip(component.sources, layout.slices, strict=True):
-                total[maps.name] += float(by_row[rows].sum())
+                for maps, (spectrum, _) in zip(component.sources, spectra, strict=True):
+                    counts = maps.operator.transfer(spectrum) @ maps.sums
+                    total[maps.name] += float(counts.sum())
+                continue
+            sums = weighted_sums(
+                component.maps, layout.terms, len(layout.natural), layout.entries, component.weights
+            )
+            for maps, own, (spectrum, _) in zip(
+                component.sources, layout.split(sums), spectra, strict=True
+            ):
+                total[maps.name] += float(maps.operator.factors(spectrum) @ own)
         return total
-
-    @staticmethod
-    def _weighted_sums(component: ComponentData) -> Array:
-        """Σ_p w_kp M_row(p), (bins, rows)."""
-        assert component.weights is not None
-        dense = len(component.maps)
-        sums = np.zeros((len(component.counts), component.rows))
-        for low in range(0, component.counts.shape[1], 1 << 14):
-            part = slice(low, low + (1 << 14))
-            weights = component.weights[:, part].astype("f8")
-            sums[:, :dense] += weights @ component.maps[:, part].astype("f8").T
-        sparse = component.sparse
-        for k, weights in enumerate(component.weights):
-            np.add.at(sums[k], sparse.rows, weights[sparse.pixels] * sparse.values)
-        return sums
 
     def information(self, values: Array, *, expected: bool = False) -> Array:
         """Fisher information (``size``, ``size``), curvature of spectra left out.
@@ -339,42 +422,36 @@ class JointLikelihood:
         Σ w n/m² ∂m ∂m with the observed counts, or Σ w/m ∂m ∂m with the expected ones: positive
         semi-definite, and the covariance of the fit by its inverse.
         """
-        from latsky.fit.kernel import information_pass
+        from latsky.fit.kernel import groups_for, information_pass
 
         values = np.asarray(values, float)
         information = np.zeros((self.size, self.size))
         for component, layout in zip(self.components, self._layouts, strict=True):
             spectra = self._spectra(component, layout, values)
-            places: list[int] = []
-            owner: list[int] = []
-            slopes: list[Array] = []
-            planes = max((maps.planes for maps in component.sources), default=0)
-            for maps, term, rows, (_, derivatives) in zip(
-                component.sources, layout.terms, layout.slices, spectra, strict=True
-            ):
-                for place, derivative in zip(term.parameters, derivatives, strict=True):
-                    places.append(place)
-                    owner.append(rows.start)
-                    slope = np.zeros((len(component.counts), planes))
-                    slope[:, : maps.planes] = maps.operator.transfer(derivative)
-                    slopes.append(slope)
-            if not places:
+            where = [n for term in layout.sources for n in term.parameters]
+            if not where:
                 continue
-            none = np.zeros((len(component.counts), 0), np.float32)
+            most = max(part.stop - part.start for part in layout.slices)
+            slopes, number = np.zeros((len(where), most)), 0
+            for maps, (_, derivatives) in zip(component.sources, spectra, strict=True):
+                for derivative in derivatives:
+                    own = maps.operator.factors(derivative)
+                    slopes[number, : len(own)] = own
+                    number += 1
+            counts = [0, *(len(term.parameters) for term in layout.sources)]
             part = information_pass(
-                component.maps,
-                self._transfer(component, spectra),
-                layout.first,
-                layout.last,
-                layout.entries,
-                none if component.fixed is None else component.fixed,
-                component.counts,
-                none if component.weights is None else component.weights,
-                np.stack(slopes),
-                np.array(owner),
+                *self._model_arguments(
+                    component, layout, self._factors(component, layout, spectra)
+                ),
+                groups_for(len(component.maps), slopes.shape[0] ** 2),
+                (np.array([part.start for part in layout.slices]), np.cumsum(counts)),
+                layout.dense,
+                layout.segments,
+                layout.natural,
+                slopes,
                 expected,
             )
-            information[np.ix_(places, places)] += part
+            information[np.ix_(where, where)] += part
         return information
 
 
@@ -403,11 +480,3 @@ class Restricted:
     def curvature(self, x: Array) -> Array:
         """As ``JointLikelihood.curvature``, for the active parameters."""
         return self.likelihood.curvature(self._full(x))[np.ix_(self.active, self.active)]
-
-
-def map_sums(maps: Array) -> Array:
-    """Sum over pixels of every row, in double precision, block by block."""
-    sums = np.zeros(len(maps))
-    for low in range(0, maps.shape[1], 1 << 16):
-        sums += maps[:, low : low + (1 << 16)].sum(axis=1, dtype=np.float64)
-    return sums

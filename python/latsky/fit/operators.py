@@ -39,23 +39,19 @@ class BinOperator:
     shape: tuple[int, int]
     """number of bins, number of planes"""
 
+    def factors(self, spectrum: Array) -> Array:
+        """T of the entries, (entries,), for ``spectrum`` (n,) at the nodes."""
+        return self.matrix @ spectrum
+
     def transfer(self, spectrum: Array) -> Array:
         """T (bins, planes) for ``spectrum`` (n,) at the nodes."""
         result = np.zeros(self.shape)
-        result[self.bins, self.planes] = self.matrix @ spectrum
+        result[self.bins, self.planes] = self.factors(spectrum)
         return result
 
     def adjoint(self, sums: Array) -> Array:
-        """Σ_kj sums_kj ∂T_kj/∂S_n, (n,), for ``sums`` (bins, planes)."""
-        return sums[self.bins, self.planes] @ self.matrix
-
-    def band(self) -> tuple[Array, Array]:
-        """First and one-past-last bin that each plane reaches, (planes,) each."""
-        first = np.full(self.shape[1], self.shape[0])
-        last = np.zeros(self.shape[1], int)
-        np.minimum.at(first, self.planes, self.bins)
-        np.maximum.at(last, self.planes, self.bins + 1)
-        return np.minimum(first, last), last
+        """Σ_e sums_e ∂T_e/∂S_n, (n,), for ``sums`` (entries,)."""
+        return sums @ self.matrix
 
 
 def quadrature(energies: Array) -> Array:

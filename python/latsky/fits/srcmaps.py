@@ -2,7 +2,8 @@
 
 Whole sky (HPX_CONV FGST_SRCMAP): columns CHANNEL1 … a plane each. Sparse (FGST_SRCMAP_SPARSE):
 rows of PIX, CHANNEL (plane, from 0) and VALUE. Planes stand at the edges of the energy bins: one
-more than bins. Values are counts/MeV per pixel for a spectral factor of one.
+more than bins, and as many more at either end as energy dispersion is given (``edisp_bins``).
+Values are counts/MeV per pixel for a spectral factor of one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,14 @@ from latsky.fits.hpx import HpxGeometry, HpxTable, open_hpx, sparse_entries, wri
 
 NOT_SOURCES = ("", "PRIMARY", "SKYMAP", "SKYMAP2", "EBOUNDS", "ENERGIES", "GTI", "HPXEXPOSURES")
 DENSE, SPARSE = "FGST_SRCMAP", "FGST_SRCMAP_SPARSE"
+
+
+def expand_energies(edges: np.ndarray, extra: int) -> np.ndarray:
+    """Energies of planes with ``extra`` more at either end, in steps of the outer bins."""
+    number = np.arange(1, extra + 1)
+    low = edges[0] * (edges[0] / edges[1]) ** number[::-1]
+    high = edges[-1] * (edges[-1] / edges[-2]) ** number
+    return np.concatenate([low, edges, high])
 
 
 def source_names(path: str | os.PathLike[str]) -> list[str]:
