@@ -186,7 +186,7 @@ outputs:
     type: Directory[]?
     label: Models
     doc: directory of each model with all that fits open and what was found (YAML, XML, JSON and FITS)
-    outputSource: models/model_directories
+    outputSource: fits/model_directories
 steps:
   plan:
     label: Plan the analysis
@@ -287,7 +287,7 @@ steps:
       engine: engine
       pictures: pictures
     out: [source_maps, pictures_made]
-  models:
+  fits:
     label: Models and their fits
     run: models.cwl
     when: $(inputs.models !== null)

@@ -138,7 +138,7 @@ outputs:
     type: Directory[]
     label: Models
     doc: directory of each model with all that fits open and what was found (YAML, XML, JSON and FITS)
-    outputSource: models/model_directory
+    outputSource: each_model/model_directory
 steps:
   plan:
     label: Plan the models
@@ -167,7 +167,7 @@ steps:
       binned_components: binned_components
       source_maps: source_maps
     out: [bound_models]
-  models:
+  each_model:
     label: Each model
     run: subworkflows/model.cwl
     scatter: bound_model

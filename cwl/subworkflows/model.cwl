@@ -165,7 +165,7 @@ steps:
       ram_mib:
         valueFrom: $(inputs.part.model_component.assemble_ram_mib)
     out: [assembled]
-  fit:
+  fit_model:
     label: Fit the model
     run: ../../tools/fit-model.cwl
     when: $(inputs.fit)
@@ -204,8 +204,8 @@ steps:
       source_models: init/source_models
       spectra: init/copied_spectra
       assembled: assemble/assembled
-      results: fit/results
-      fitted_models: fit/fitted_models
-      fitted_parameters: fit/fitted_parameters
-      model_cubes: fit/model_cubes
+      results: fit_model/results
+      fitted_models: fit_model/fitted_models
+      fitted_parameters: fit_model/fitted_parameters
+      model_cubes: fit_model/model_cubes
     out: [model_directory]

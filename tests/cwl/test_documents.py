@@ -72,6 +72,13 @@ def test_all_documents_are_valid():
     assert "warning" not in result.stderr.lower(), result.stderr
 
 
+def test_ids_are_unique(path):
+    """Inputs, outputs and steps of a process have one space of names."""
+    document = load(path)
+    ids = [key for part in ("inputs", "outputs", "steps") for key in document.get(part, {})]
+    assert sorted({key for key in ids if ids.count(key) > 1}) == []
+
+
 def test_file(path):
     assert path.read_text().startswith("#!/usr/bin/env cwl-runner\ncwlVersion: v1.2\n")
     assert os.access(path, os.X_OK)
