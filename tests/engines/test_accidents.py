@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 import subprocess
 import time
 from collections import Counter
@@ -83,6 +84,29 @@ def test_a_controller_that_forgets(slurm, make_run, undisturbed):
     assert run.finish(leader) == 0
     check(run, undisturbed, lost=4)
     assert "Exit reason: LOST" in (run.directory / "engine.log").read_text()
+
+
+def test_a_job_store_that_is_damaged(slurm, make_run, undisturbed):
+    """The attempt fails with a reason; the next begins a new one and takes finished work over."""
+    run = make_run(seconds=1.0)
+    leader = run.start()
+    await_(lambda: any("status" in record for record in run.records()))
+    shutil.rmtree(run.directory / ".toil" / "store", ignore_errors=True)
+    assert run.finish(leader) == 1
+    said = run.directory.with_name("run.log").read_text()
+    assert "damaged or gone; nothing is lost with them" in said
+    assert run.finish() == 0
+    check(run, undisturbed, lost=4)
+    assert run.records("cached")
+
+
+def test_jobs_that_slurm_refuses(slurm, make_run):
+    """Not tried for an hour: the run ends with Slurm's reason."""
+    run = make_run(site={"sbatch": ["--reservation=nowhere"]})
+    assert run.finish() == 1
+    said = run.directory.with_name("run.log").read_text()
+    assert "Slurm refuses a job: " in said and "reservation is invalid" in said
+    assert not run.records()
 
 
 @pytest.fixture

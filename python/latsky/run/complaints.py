@@ -8,7 +8,9 @@ from pathlib import Path
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _ERROR = re.compile(
-    r"^\[\S+\] \[[^\]]*\] \[[EC]\] \[[\w.]+\] (?P<toil>.+)|^ERROR (?P<cwltool>.+)", re.MULTILINE
+    r"^\[\S+\] \[[^\]]*\] \[[EC]\] \[[\w.]+\] (?P<toil>.+)|^ERROR (?P<cwltool>.+)"
+    r"|^(?P<python>(?:\w+\.)*\w*(?:Error|Exception)\w*(?:: .*)?)$",
+    re.MULTILINE,
 )
 _LAST = 3
 """lines of the engine that are shown"""
@@ -24,8 +26,14 @@ def complaints(directory: Path, jobs: Sequence[str]) -> list[str]:
     if jobs:
         return []
     found = _ERROR.finditer((directory / "engine.log").read_text(errors="replace"))
-    words = [match["toil"] or match["cwltool"] for match in found]
-    return list(dict.fromkeys(words))[-_LAST:]
+    words = list(dict.fromkeys(match[match.lastgroup] for match in found))
+    store = directory / ".toil" / "store"
+    if any(str(store) in line for line in words):
+        return [
+            f"Toil's own files, {store}, are damaged or gone; nothing is lost with them; go on "
+            f"with: latsky resume {directory}"
+        ]
+    return words[-_LAST:]
 
 
 def _texts(directory: Path) -> Iterator[str]:
