@@ -7,7 +7,13 @@ from astropy.io import fits
 
 from latsky.errors import InputErrors
 from latsky.fits.core import Column, FitsWriter, Header
-from latsky.fits.hpx import HpxGeometry, write_counts_cube, write_ebounds, write_energies
+from latsky.fits.hpx import (
+    HpxGeometry,
+    open_hpx,
+    write_counts_cube,
+    write_ebounds,
+    write_energies,
+)
 from latsky.fits.srcmaps import write_source_map, write_sparse_source_map
 from latsky.models.assemble import SourceFile, assemble
 
@@ -214,8 +220,28 @@ def test_planes_that_are_missing(tmp_path):
         writer.primary(Header())
         write_source_map(writer, "iso", files.geometry, files.dense[:2])
     assert mistakes(files, [SourceFile(files.iso, ("iso",))]) == [
-        "iso.fits: iso: 2 planes, 3 are needed"
+        "iso.fits: iso: 2 planes; 3 are needed, or as many more at either end"
     ]
+
+
+def test_planes_beyond_the_bins(tmp_path):
+    """As energy dispersion wants them, in steps of the bins; other steps are refused."""
+    files = Files(tmp_path)
+    energies = np.array([100.0 / 3, *EDGES, 1000.0 / 0.3])
+    planes = np.random.default_rng(6).random((5, files.geometry.npix)).astype("f4")
+    source = [SourceFile(files.iso, ("iso",))]
+    for wrong in (False, True):
+        with FitsWriter(files.iso) as writer:
+            writer.primary(Header())
+            write_energies(writer, energies * [1.1 if wrong else 1.0, 1, 1, 1, 1])
+            write_source_map(writer, "iso", files.geometry, planes)
+        if wrong:
+            (mistake,) = mistakes(files, source)
+            assert "its energies are not the bin edges" in mistake
+            continue
+        assemble(files.cube, source, tmp_path / "out.fits", 3)
+        found = open_hpx(tmp_path / "out.fits", "iso").read(dtype="f8")
+        np.testing.assert_allclose(found, summed(planes, 3, False), rtol=1e-6)
 
 
 def test_part_of_the_sky(tmp_path):

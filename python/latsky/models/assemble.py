@@ -2,7 +2,8 @@
 
 PRIMARY, SKYMAP, EBOUNDS and GTI are those of the counts cube; then comes one HDU a source. Where
 maps are finer than asked for, pixels are summed: counts and source maps (counts/MeV per pixel) both
-add up. Maps are streamed one after the other, so memory holds one source at the lower order.
+add up. They may have planes beyond the bins for energy dispersion, as many at either end. Maps are
+streamed one after the other, so memory holds one source at the lower order.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from latsky.fits.hpx import (
     read_energies,
     sparse_entries,
 )
-from latsky.fits.srcmaps import write_sparse_source_map
+from latsky.fits.srcmaps import expand_energies, write_sparse_source_map
 from latsky.steps.stack import SAME_ENERGY, source_header
 
 CHUNK_BYTES = 1 << 22
@@ -146,9 +147,7 @@ def _check(
                 versions.setdefault(cut.name, cut)
         assert cube.edges is not None
         given = energies if energies is not None else edges
-        if given is not None and (
-            len(given) != len(cube.edges) or np.any(np.abs(given / cube.edges - 1) > SAME_ENERGY)
-        ):
+        if given is not None and not _at_the_edges(given, cube.edges):
             problems.add(
                 f"its energies are not the bin edges of {cube.path.name}", source.path, "EBOUNDS"
             )
@@ -162,6 +161,20 @@ def _check(
                 problems.add(f"no source map of this name; the file has {have}", source.path, name)
                 continue
             _check_map(file, at[name.upper()], name, cube, target, problems)
+
+
+def _extra(planes: int, edges: np.ndarray) -> int | None:
+    """Planes at either end beyond the bins; None where the number of ``planes`` is wrong."""
+    extra, odd = divmod(planes - len(edges), 2)
+    return None if odd or extra < 0 else extra
+
+
+def _at_the_edges(energies: np.ndarray, edges: np.ndarray) -> bool:
+    """Whether planes stand at the edges of the bins and, for energy dispersion, beyond them."""
+    extra = _extra(len(energies), edges)
+    if extra is None:
+        return False
+    return bool(np.all(np.abs(energies / expand_energies(edges, extra) - 1) <= SAME_ENERGY))
 
 
 def _check_map(
@@ -194,8 +207,12 @@ def _check_map(
         return
     else:
         planes = sum(int(np.prod(c.shape, dtype=int)) for c in columns)
-    if planes != len(cube.edges):
-        problems.add(f"{planes} planes, {len(cube.edges)} are needed", file.path, name)
+    if _extra(planes, cube.edges) is None:
+        problems.add(
+            f"{planes} planes; {len(cube.edges)} are needed, or as many more at either end",
+            file.path,
+            name,
+        )
 
 
 def _write_counts(writer: FitsWriter, file: FitsFile, cube: HpxTable, degrader: Degrader) -> None:
