@@ -119,7 +119,7 @@ class Run:
         }  # fmt: skip
 
 
-def await_(condition, patience: float = 120):
+def await_(condition, patience: float = 300):
     """Wait until ``condition()`` is true; its value."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
