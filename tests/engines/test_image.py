@@ -1,9 +1,15 @@
-"""Steps in the image give the same bytes as without it, on one machine and on Slurm."""
+"""Steps in the image give the same bytes as without it, on one machine and on Slurm.
+
+The run on Slurm is archived, and run again from the archive without Slurm.
+"""
 
 import json
+import re
+import subprocess
+import sys
 
 import pytest
-from week_analysis import digests, latsky
+from week_analysis import digests, jobs, latsky
 
 from latsky.provenance.recorder import read
 from latsky.run.images import NOTES
@@ -18,7 +24,7 @@ def plain(small_analysis):
     assert result.returncode == 0, result.stderr
     made = digests(out)
     assert len(made) >= 3
-    return made
+    return made, jobs(out / "records")
 
 
 def check_containers(directory, cache):
@@ -39,12 +45,13 @@ def test_cwltool(small_analysis, plain, image_cache):
         "--container", "apptainer",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert digests(out) == plain
+    assert (digests(out), jobs(out / "records")) == plain
     check_containers(out, image_cache)
 
 
-@pytest.mark.slurm
-def test_toil_on_slurm(small_analysis, plain, image_cache, slurm):
+@pytest.fixture(scope="module")
+def on_slurm(small_analysis, image_cache, slurm):
+    """Directory of a run on Slurm in the image."""
     out = small_analysis.parent / "on-slurm"
     site = small_analysis.parent / "site.yaml"
     site.write_text("partition: test\nmax_cores: 2\n")
@@ -53,10 +60,53 @@ def test_toil_on_slurm(small_analysis, plain, image_cache, slurm):
         "--container", "apptainer",
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
-    assert digests(out) == plain
-    records = check_containers(out, image_cache)
+    return out
+
+
+@pytest.mark.slurm
+def test_toil_on_slurm(on_slurm, plain, image_cache, slurm):
+    assert (digests(on_slurm), jobs(on_slurm / "records")) == plain
+    records = check_containers(on_slurm, image_cache)
     logged = (slurm.root / "log" / "jobs.txt").read_text()
     assert all(f"JobId={record['slurm']['SLURM_JOB_ID']} " in logged for record in records)
+
+
+@pytest.mark.slurm
+def test_archive_is_run_again_elsewhere(on_slurm, plain, image_cache, tmp_path, monkeypatch):
+    """By cwltool in the image from the archive; what the archive was made from is hidden."""
+    archive = tmp_path / "moved.zip"
+    parts = ("--with", "inputs,outputs,images", "--images", image_cache)
+    packed = latsky("archive", on_slurm, *parts, "-o", archive)
+    assert packed.returncode == 0, packed.stderr
+    hidden = on_slurm.parent.rename(on_slurm.parent.with_name("hidden"))
+    monkeypatch.delenv("CWL_SINGULARITY_CACHE")
+    monkeypatch.delenv("SLURM_CONF")
+    try:
+        again = latsky("rerun", archive, cwd=tmp_path)
+        wrong = tmp_path / "images"
+        wrong.mkdir()
+        [sif] = image_cache.glob("*embedded*.sif")
+        (wrong / sif.name).write_bytes(b"not the image")
+        other = latsky("rerun", archive, "--images", wrong, "-o", "other", cwd=tmp_path)
+    finally:
+        hidden.rename(on_slurm.parent)
+    assert again.returncode == 0, again.stdout + again.stderr
+    directory = tmp_path / "rerun-moved" / "run"
+    assert f"all {sum(plain[1].values())} jobs: identical or better" in again.stdout
+    assert (digests(directory), jobs(directory / "records")) == plain
+    check_containers(directory, image_cache)
+    assert other.returncode == 2
+    assert f"{sif.name}: another image than in the run" in other.stderr
+    assert not (tmp_path / "other" / "run").exists()
+
+    # its README leads cwltool alone to the same image
+    bag = tmp_path / "rerun-moved" / "archive" / "moved"
+    [command] = re.findall(r"    (PATH=.*\n.*\n.*job-order.yml)", (bag / "README.md").read_text())
+    (bag / "environment").symlink_to(sys.prefix)
+    part = command.replace("--outdir", "--target merged_gasmaps --outdir")
+    alone = subprocess.run(["sh", "-ec", part], cwd=bag, capture_output=True, text=True)
+    assert alone.returncode == 0, alone.stderr
+    assert f"{bag}/data/images/{sif.name}" in alone.stderr
 
 
 def test_a_changed_image_is_refused(small_analysis, image_cache, tmp_path, monkeypatch):

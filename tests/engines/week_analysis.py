@@ -2,10 +2,14 @@
 
 import hashlib
 import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from latsky.provenance.recorder import read
+from latsky.provenance.run_data import signature
 from latsky.run.environment import job_environment, script
 
 
@@ -20,6 +24,7 @@ def write_analysis(directory: Path, reference: Path, binning: dict, files: list[
             "mktime_filters": "mktime_filters.yaml",
             "ft1file": [f"{week}/events/week_ft1_{number}.fits.gz" for number in files],
             "ft2file": f"{week}/events/lat_spacecraft_weekly_w323_p202_v001.fits.gz",
+            "files_per_job": 1,
             "caldb": str(reference / "caldb"),
         },
         "dataset.yaml": {
@@ -57,6 +62,29 @@ def engine(name: str, *arguments: object, **options) -> subprocess.CompletedProc
         timeout=1200,
         env={**job_environment(), "TOIL_HISTORY": "0"},
         **options,
+    )
+
+
+def recorded(name: str, records: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """cwltool or toil with the embedded engine, through the recorder."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-P", "-m", "latsky.provenance.launch", name, records),
+            *map(str, arguments),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        env={**job_environment(), "TOIL_HISTORY": "0"},
+    )
+
+
+def jobs(records: Path) -> Counter:
+    """Commands that succeeded, by step and inputs."""
+    return Counter(
+        (tuple(record["step"]), signature(record))
+        for record in read(records, ("command",))
+        if record["status"] == "success"
     )
 
 
