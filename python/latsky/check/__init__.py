@@ -105,11 +105,15 @@ def run(options: argparse.Namespace) -> int:
         raise InputErrors(report.problems)
     if report.analysis is not None:
         from latsky.plan_catalog import rule_lines
-        from latsky.show_plan import catalogs_of
+        from latsky.plan_models import plan_of_models
+        from latsky.show_plan import catalogs_of, model_lines
 
         print(summary(report.analysis, report.cuts))
         for catalog in catalogs_of(report.analysis):
             print("\n".join(rule_lines(catalog)))
+        models = plan_of_models(report.analysis)
+        if models is not None:
+            print("\n".join(model_lines(models)))
     return 0
 
 
