@@ -55,11 +55,15 @@ class Summed:
     def __call__(self):
         return 200.0 if self.fitted else 300.0
 
-    def fit(self, verbosity, tol, covar):
+    @property
+    def logLike(self):
+        return self
+
+    def fit(self, verbosity, tol, covar, optObject):
+        assert optObject.likelihood is self
         self.fitted = True
         size = np.arange(1, 5) * 0.1
         self.covariance = (np.outer(size, size) * (0.5 + 0.5 * np.eye(4))).tolist()
-        self.optObject = SimpleNamespace(getQuality=lambda: 3, getRetCode=lambda: 0)
 
     def par_index(self, source, name):
         return self.order.index((source, name))
@@ -72,12 +76,28 @@ class Summed:
         return 0.2, -0.1
 
 
+class Minuit:
+    """The optimizer, with a covariance matrix of the given quality (3: accurate)."""
+
+    quality = 3
+
+    def __init__(self, likelihood):
+        self.likelihood = likelihood
+
+    def getRetCode(self):
+        return 0
+
+    def getQuality(self):
+        return self.quality
+
+
 @pytest.fixture
 def fermitools(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in, found by import."""
     Analysis.made = []
     likelihood = ModuleType("pyLikelihood")
     likelihood.ABSOLUTE = 0
+    likelihood.Minuit = Minuit
     analysis = ModuleType("BinnedAnalysis")
     analysis.BinnedObs = lambda **values: SimpleNamespace(**values)
     analysis.BinnedConfig = lambda **values: values
@@ -133,6 +153,16 @@ def test_fit_by_pylikelihood(model_directory: Path, fermitools: None) -> None:
     fitted = read_source_model(out / "fit_small.xml")
     assert fitted["gas"].spatial.kind == "MapCubeFunction"
     assert fitted["gas"].spectrum["Prefactor"].value == 1.2
+
+
+def test_a_fit_without_an_accurate_covariance_has_not_converged(
+    model_directory: Path, fermitools: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Minuit, "quality", 2)
+    config, out = with_cubes(model_directory), model_directory / "out"
+    command = ["fit-model", "--engine", "fermitools", "--config", str(config), "-o", str(out)]
+    main([*command, "--quiet"])
+    assert not read_results(out / "fit_small.json").converged
 
 
 def test_what_it_cannot_do(

@@ -73,9 +73,12 @@ def make_fermitools(request: Request, progress: Callable[[str], None]) -> list[P
             write_source_model(xml, files.located(handed_over(component, model)))
             summed.addComponent(_component(analysis, component, xml, edisp))
         start = -float(summed())
-        summed.fit(verbosity=0, tol=TOLERANCE, covar=True)
+        # made here: what the likelihood makes for itself does not tell how well it converged
+        optimizer = likelihood.Minuit(summed.logLike)
+        summed.fit(verbosity=0, tol=TOLERANCE, covar=True, optObject=optimizer)
         best = -float(summed())
-        results = _results(files, frames, summed, model, parameters, edisp, start, best)
+        converged = optimizer.getRetCode() == 0 and optimizer.getQuality() == 3
+        results = _results(files, frames, summed, model, parameters, edisp, start, best, converged)
         results = _with_minos(results, summed, request.minos)
     timings = request.output / f"fit_{files.name}_timings.json"
     seconds = {"fit_seconds": time.perf_counter() - begun}
@@ -125,6 +128,7 @@ def _results(
     edisp: bool,
     start: float,
     best: float,
+    converged: bool,
 ) -> Results:
     entries = []
     for p in parameters:
@@ -174,9 +178,6 @@ def _results(
         )
         for source in model
     ]
-    quality = int(summed.optObject.getQuality())
-    status = int(summed.optObject.getRetCode())
-    converged = status == 0 and quality == 3
     stage = StageResult("all", len(parameters), [], totals, start, best, converged, TOLERANCE)
     return Results(
         files.name,
