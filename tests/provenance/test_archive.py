@@ -147,11 +147,14 @@ def test_a_changed_input_is_found_in_a_bag_sealed_anew(finished, tmp_path):
 
 
 def test_a_changed_product_is_found_in_a_bag_sealed_anew(finished, tmp_path):
+    """By the results of another engine."""
     name = "data/outputs/out/texts/text_2.txt"
     changes = {name: member(finished / "whole.zip", name) + b"more"}
     changed = rewritten(finished / "whole.zip", tmp_path / "x.zip", changes, resealed=True)
-    status, text = small_run.latsky("rerun", changed, "-o", tmp_path / "again")
+    status, text = small_run.latsky("rerun", changed, "-o", tmp_path / "again", "--toil")
     assert status == 3, text
+    assert small_run.read_json(tmp_path / "again" / "run" / "run.json")["engine"] == "toil"
+    assert "1 of 4 jobs below the grade asked for" in text
     assert "first to diverge: many/second (text_2.txt)" in text
     assert "text_2.txt different: edited since the first run" in text
 

@@ -8,6 +8,8 @@ import pytest
 import small_run
 
 from latsky.provenance.hashing import sha256
+from latsky.provenance.lineage import Node
+from latsky.provenance.lineage_picture import layered, lines_of
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,35 @@ def test_graph_and_pictures(finished, tmp_path):
     assert "<svg" in (tmp_path / "a.svg").read_text()
     status, text = small_run.latsky("lineage", product, "--picture", tmp_path / "a.doc")
     assert (status, "should end in" in text) == (2, True)
+
+
+def test_columns_of_a_picture():
+    """Files stand right of all that they were made from, inputs close to what they are for."""
+    made_from = {"a": "", "b": "", "x": "a", "y": "x", "z": "ayb"}
+    nodes = {
+        key: Node(key, key, None, None, not sources, tuple(("port", s) for s in sources))
+        for key, sources in made_from.items()
+    }
+    columns, chains = layered(nodes)
+    files = [{place[0] for place in column if len(place) == 1} for column in columns]
+    assert files == [{"a"}, {"x"}, {"y", "b"}, {"z"}]
+    # the line from a to z passes two columns
+    assert sorted(len(chain) for chain in chains) == [2, 2, 2, 2, 4]
+    for chain in chains:
+        assert all(place in columns[number] for number, place in _numbered(chain, columns))
+
+
+def _numbered(chain, columns):
+    first = next(n for n, column in enumerate(columns) if chain[0] in column)
+    return enumerate(chain, first)
+
+
+def test_long_names_are_broken():
+    assert lines_of("ft1_0.fits") == ["ft1_0.fits"]
+    name = "srcmaps_iso_demo_P8_P305_demo_source_none_zmax105_E2_PSF123_GAL_V3.fits"
+    first, second = lines_of(name)
+    assert name.startswith(first) and first.endswith("_") and name.endswith(second[-10:])
+    assert max(len(first), len(second)) <= 30
 
 
 def test_what_is_not_of_a_run(finished, tmp_path):
