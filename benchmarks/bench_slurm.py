@@ -1,9 +1,10 @@
 """What Toil costs on Slurm: many short stand-in jobs on a Slurm of one node.
 
-``bench_slurm.py [--jobs N] [--at-once N] [--local] [--place DIR] [-- TOIL-OPTIONS]``: N jobs that
-write a line, and two that join them, run as ``latsky run --slurm`` would. Prints CPU time and
+``bench_slurm.py [--jobs N] [--at-once N] [--local | --cwltool] [--image] [-- OPTIONS]``: N jobs
+that write a line, and two that join them, run as ``latsky run --slurm`` would. Prints CPU time and
 memory of the leader and of the workers that it starts beside itself, and the CPU time of Slurm's
-controller. ``--local`` is Toil without Slurm, ``--cwltool`` cwltool.
+controller. ``--local`` is Toil without Slurm, ``--cwltool`` cwltool: both with the CPU time of the
+jobs. ``--image`` needs Apptainer and the embedded image.
 """
 
 import argparse
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=4, help="jobs at a time")
     parser.add_argument("--local", action="store_true", help="Toil on this machine")
     parser.add_argument("--cwltool", action="store_true", help="cwltool on this machine")
+    parser.add_argument("--image", action="store_true", help="jobs run in the embedded image")
     parser.add_argument("--place", type=Path, help="directory for job store and records")
     parser.add_argument("flags", nargs="*", help="more options of the engine")
     options = parser.parse_args()
@@ -96,7 +98,8 @@ def measure(place: Path, options: argparse.Namespace, cluster: Cluster | None) -
     directory = place / "run"
     directory.mkdir()
     (directory / "order.json").write_text(json.dumps(order))
-    programs = replace(choose("none", "embedded", directory), identity="stand-in")
+    container = "apptainer" if options.image else "none"
+    programs = replace(choose(container, "embedded", directory), identity="stand-in")
     total = 2 * len(numbers) + 2
     arguments = (WORKFLOW, directory / "order.json", directory)
     start = time.perf_counter()

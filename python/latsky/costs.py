@@ -74,8 +74,8 @@ class Rates:
 
 FERMITOOLS = Rates("fermitools", 2.0, 20e6, 1.35e-3, 1.1e-5, 50e6, 155.0, 0.19, 3.0)
 """livetime, exposure and source maps as measured with release 2.4.0; the rest assumed"""
-EMBEDDED = Rates("embedded", 0.3, 80e6, 1.5e-4, 2e-7, 200e6, 1.7, 2e-3, 1.0)
-"""as measured on a week of data with cwltool, source maps on 4FGL-DR4; map bytes assumed"""
+EMBEDDED = Rates("embedded", 0.3, 400e6, 6e-5, 2e-7, 500e6, 1.7, 2e-3, 1.0)
+"""as measured (benchmarks/bench_*.py), tables and maps from a disk that is not the limit"""
 RATES = {rates.name: rates for rates in (FERMITOOLS, EMBEDDED)}
 
 
@@ -85,6 +85,10 @@ class Volume:
 
     table_bytes: float
     span_s: float
+
+    def times(self, number: int) -> Volume:
+        """Data of as many batches together."""
+        return Volume(self.table_bytes * number, self.span_s * number)
 
 
 MONTH = Volume(500e6, 30.4 * 86400)

@@ -113,14 +113,19 @@ def make_plan(
         n_event_files, rates=costs.RATES[options.engine]
     )
     batches = batch_ranges(n_event_files, files_per_job)
+    volume = costs.MONTH.times(min(files_per_job, n_event_files))
     return Plan(
-        [component_record(cut, options, len(batches)) for cut in cuts],
+        [component_record(cut, options, len(batches), volume) for cut in cuts],
         [
-            time_filter_record(key, filters, [cut for cut in cuts if cut.time_filter == key])
+            time_filter_record(
+                key, filters, [cut for cut in cuts if cut.time_filter == key], volume
+            )
             for key in _distinct(cut.time_filter for cut in cuts)
         ],
         [
-            livetime_record(next(cut for cut in cuts if cut.livetime_key == key), len(batches))
+            livetime_record(
+                next(cut for cut in cuts if cut.livetime_key == key), len(batches), volume
+            )
             for key in _distinct(cut.livetime_key for cut in cuts)
         ],
         batches,
@@ -201,8 +206,10 @@ def _livetime_times(
     return found
 
 
-def component_record(cut: Cut, options: PlanOptions, n_batches: int) -> Record:
-    """The ``component`` record of a cut."""
+def component_record(
+    cut: Cut, options: PlanOptions, n_batches: int, volume: costs.Volume = costs.MONTH
+) -> Record:
+    """The ``component`` record of a cut, for batches of ``volume``."""
     component, settings, names = cut.binning, cut.binning.settings, cut.names
     order = min(settings.hpx_order, options.hpx_order_ccube)
     order_exposure = min(settings.hpx_order, options.hpx_order_expcube)
@@ -236,15 +243,17 @@ def component_record(cut: Cut, options: PlanOptions, n_batches: int) -> Record:
         "counts_stem": naming.stem(counts),
         "counts_cube": naming.base(counts),
         "exposure_cube": naming.base(names.exposure_cube(cut.time_filter, component.key)),
-        **costs.select().fields("select"),
-        **costs.counts(order, n_bins).fields("counts"),
+        **costs.select(volume).fields("select"),
+        **costs.counts(order, n_bins, volume).fields("counts"),
         **costs.coadd(order, n_bins, n_batches).fields("coadd"),
         **costs.exposure(order_exposure, n_bins).fields("exposure"),
     }
 
 
-def time_filter_record(key: str, filters: TimeFilters, cuts: Sequence[Cut]) -> Record:
-    """The ``time_filter`` record that serves all of ``cuts``."""
+def time_filter_record(
+    key: str, filters: TimeFilters, cuts: Sequence[Cut], volume: costs.Volume = costs.MONTH
+) -> Record:
+    """The ``time_filter`` record that serves all of ``cuts``, for batches of ``volume``."""
     settings = [cut.binning.settings for cut in cuts]
     starts = [item.tmin for item in settings]
     ends = [item.tmax for item in settings]
@@ -263,13 +272,13 @@ def time_filter_record(key: str, filters: TimeFilters, cuts: Sequence[Cut]) -> R
         "tmax": None if None in ends else max(ends),
         "selected_stem": f"select_{names.data_time}_{key}",
         "events_stem": f"mktime_{names.data_time}_{key}",
-        **costs.select().fields("select"),
-        **costs.mktime().fields("mktime"),
+        **costs.select(volume).fields("select"),
+        **costs.mktime(volume).fields("mktime"),
     }
 
 
-def livetime_record(cut: Cut, n_batches: int) -> Record:
-    """The ``livetime_cut`` record of a cut."""
+def livetime_record(cut: Cut, n_batches: int, volume: costs.Volume = costs.MONTH) -> Record:
+    """The ``livetime_cut`` record of a cut, for batches of ``volume``."""
     settings = cut.binning.settings
     return {
         "key": cut.livetime_key,
@@ -279,7 +288,7 @@ def livetime_record(cut: Cut, n_batches: int) -> Record:
         "tmax": settings.tmax,
         "livetime_stem": naming.stem(cut.livetime_cube),
         "livetime_cube": naming.base(cut.livetime_cube),
-        **costs.livetime().fields("livetime"),
+        **costs.livetime(volume).fields("livetime"),
         **costs.livetime_sum(n_batches).fields("sum"),
     }
 
