@@ -140,8 +140,10 @@ def test_configuration(analysis, tmp_path):
         "data": {"ltcube": "../../lt_cubes/ltcube_demo_standard_zmax105.fits"},
         "binning": {"enumbins": 3, "hpx_order": 5, "coordsys": "GAL"},
         "selection": {
-            "logemin": 2.5,
-            "logemax": 3.0,
+            "emin": pytest.approx(10**2.5),
+            "emax": pytest.approx(1000.0),
+            "tmin": 0.0,
+            "tmax": 1e10,
             "zmax": 105.0,
             "evclass": 128,
             "evtype": 56,

@@ -7,7 +7,6 @@ directory can be moved with the analysis: fermipy and the Fermitools are to be s
 from __future__ import annotations
 
 import io
-import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -25,6 +24,8 @@ BINS_PER_DECADE = 4
 """fermipy's bins per decade where a component sets no number: never the case here"""
 NO_LABELS_TS = 1e9
 """TS above which fermipy labels sources in plots: none"""
+ALL_TIMES = (0.0, 1e10)
+"""MET s"""
 
 
 def from_model_directory(name: str, root: str | None = None) -> str:
@@ -108,8 +109,9 @@ def fermipy_config(
                     "coordsys": settings.coordsys,
                 },
                 "selection": {
-                    "logemin": _log10(cut.binning.emin),
-                    "logemax": _log10(cut.binning.emax),
+                    "emin": cut.binning.emin,
+                    "emax": cut.binning.emax,
+                    **_time_range(cut),
                     "zmax": settings.zmax,
                     "evclass": cut.evclass.mask,
                     "evtype": cut.binning.evtype,
@@ -138,8 +140,8 @@ def fermipy_config(
             "glon": 0.0,
             "radius": 180.0,
             "evclass": first.evclass.mask,
-            "logemin": _log10(min(cut.binning.emin for cut in contents.cuts)),
-            "logemax": _log10(max(cut.binning.emax for cut in contents.cuts)),
+            "emin": min(cut.binning.emin for cut in contents.cuts),
+            "emax": max(cut.binning.emax for cut in contents.cuts),
         },
         "fileio": {"logfile": "fermipy.log"},
         "gtlike": {
@@ -155,9 +157,13 @@ def fermipy_config(
     }
 
 
-def _log10(energy: float) -> float:
-    """log10 of an energy in MeV, without the last digits' noise."""
-    return round(math.log10(energy), 9)
+def _time_range(cut: Cut) -> dict[str, float]:
+    """tmin and tmax in MET s, which fermipy insists on, though it takes the livetime cube's."""
+    settings, (first, last) = cut.binning.settings, ALL_TIMES
+    return {
+        "tmin": first if settings.tmin is None else settings.tmin,
+        "tmax": last if settings.tmax is None else settings.tmax,
+    }
 
 
 def write_directory(
