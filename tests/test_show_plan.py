@@ -5,6 +5,7 @@ import math
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from latsky.config.analysis import read_analysis
 from latsky.fits.core import Column, FitsWriter, Header
 from latsky.job_order import job_order
 from latsky.run.progress import count_jobs
-from latsky.show_plan import estimate, plan_of
+from latsky.show_plan import StepEstimate, duration, estimate, plan_of
 from latsky.sizing import plan_options, volume_of
 
 DAY = 86_400.0
@@ -241,3 +242,16 @@ def test_jobs_hold_as_many_files_as_fit(eight_years):
     analysis = read_analysis(eight_years / "a.yaml")
     assert plan_options(analysis, "fermitools").files_per_job == math.ceil(96 / 13)
     assert plan_options(analysis, "fermitools", grouping=False).files_per_job == 1
+
+
+def test_duration_is_within_what_the_jobs_allow():
+    """One job after the other takes the sum; with many workers the longest jobs remain."""
+    rates = replace(costs.EMBEDDED, dispatch_s=1.0)
+    steps = [
+        StepEstimate("one", "gtselect", 10, 90.0, 512, 0.0, 29.0),
+        StepEstimate("other", "gtbin", 1, 4.0, 512, 0.0, 4.0),
+    ]
+    assert duration(steps, rates, 1) == 94 + 11
+    assert duration(steps, rates, 1000) == pytest.approx(29 + 4 + 2, abs=0.2)
+    # ten jobs on two workers: longer than the work allows, shorter than the bound
+    assert (94 + 11) / 2 < duration(steps, rates, 2) <= (94 + 11) / 2 + 35

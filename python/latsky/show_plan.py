@@ -36,6 +36,8 @@ class StepEstimate:
     cpu_s: float
     ram_mib: int
     product_bytes: float
+    longest_s: float
+    """CPU time of the longest job"""
 
 
 def plan_of(
@@ -141,6 +143,7 @@ def estimate(
             repeats * sum(cost.seconds for cost in each),
             max(cost.ram_mib for cost in each),
             repeats * sum(cost.product_bytes for cost in each),
+            max(cost.seconds for cost in each),
         )
         for step, command, repeats, each in jobs
     ]
@@ -330,21 +333,30 @@ def closing(
     maps = f"{files} source-map files, " if files else ""
     days = volume.span_s * n_batches / DAY_S
     products = sum(step.product_bytes for step in steps if step.step in kept)
-    cpu = sum(step.cpu_s for step in steps)
-    wall = (cpu + rates.dispatch_s * sum(step.jobs for step in steps)) / jobs
     return "\n".join(
         (
             f"{len(analysis.event_files)} event files ({_size(volume.table_bytes * n_batches)}, "
-            f"{days:.1f} days) in {n_batches} batches, "
+            f"{days:.1f} days) in {n_batches} batch{'es' * (n_batches != 1)}, "
             f"{len(analysis.spacecraft_files)} spacecraft files",
             f"products that stay: {len(plan.components)} counts cubes, "
             f"{len(plan.livetime_cuts)} livetime cubes, {len(plan.components)} exposure cubes, "
             f"{maps}"
             f"{_size(products)}",
-            f"about {_time(wall)} with {jobs} job{'s' * (jobs != 1)} at a time and "
-            f"the {rates.name} engine",
+            f"about {_time(duration(steps, rates, jobs))} with {jobs} job{'s' * (jobs != 1)} "
+            f"at a time and the {rates.name} engine",
         )
     )
+
+
+def duration(steps: list[StepEstimate], rates: costs.Rates, jobs: int) -> float:
+    """Seconds that all steps take at the most with so many jobs at a time.
+
+    Brent's bound: work over workers, and the longest chain as far as it is not among that; the
+    chain is taken as the longest job of every step.
+    """
+    work = sum(step.cpu_s + rates.dispatch_s * step.jobs for step in steps)
+    chain = sum(step.longest_s + rates.dispatch_s for step in steps)
+    return work / jobs + chain * (1 - 1 / jobs)
 
 
 def _table(title: str) -> Table:
