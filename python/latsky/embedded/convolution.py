@@ -49,7 +49,9 @@ def legendre_sums(z: np.ndarray, weight: np.ndarray, lmax: int) -> np.ndarray:
     now = z.copy()
     out[0] = weight.sum()
     if lmax > 0:
-        out[1] = (weight * z).sum()
+        # numba names whole-array expressions by an address: caches of them would differ each time
+        for i in range(len(z)):
+            out[1] += weight[i] * z[i]
     for n in range(2, lmax + 1):
         a, b = (2.0 * n - 1.0) / n, (n - 1.0) / n
         total = 0.0
