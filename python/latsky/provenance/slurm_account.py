@@ -130,6 +130,8 @@ def _scontrol(number: str) -> Iterator[Account]:
 def _sacct(number: str) -> Iterator[Account]:
     asked = ("-D", "-X", "-n", "-P", "-j", number, f"--format={','.join(_FIELDS)}")
     for line in slurm.ask(*_UTC, "sacct", *asked, patience=0).splitlines():
+        if line.count("|") != len(_FIELDS) - 1:
+            continue
         *named, start, end = line.split("|")
         if account := account_of(*named, f"{start}+00:00", f"{end}+00:00"):
             yield account
