@@ -39,7 +39,7 @@ def test_stages(small_analysis, stage):
     whole = stage("cwl/allsky.cwl", order)
     whole_digests = digests(stage.scratch / "cwl-allsky.cwl")
 
-    given = {key: order[key] for key in ("dataset", "binning", "mktime_filters")}
+    given = {key: order[key] for key in ("dataset", "binning", "mktime_filters", "files_per_job")}
     plan = stage("tools/plan.cwl", {**given, "n_event_files": len(order["event_files"])})
     assert [len(plan[key]) for key in ("components", "time_filters", "batches")] == [1, 1, 2]
     batches = stage(
