@@ -50,5 +50,7 @@ def test_no_room(run, words):
 
 def test_a_damaged_job_store(run, tmp_path):
     path = tmp_path / ".toil" / "store" / "stats"
+    other = f"RuntimeError: Slurm refuses a job: sbatch --wrap=_toil_worker {path}"
+    assert complaints(run(f"{other}\n"), []) == [other]
     [line] = complaints(run(f"{TOIL}FileNotFoundError: [Errno 2] No such file: '{path}'\n"), [])
     assert "nothing is lost" in line and f"latsky resume {tmp_path}" in line

@@ -12,6 +12,7 @@ _ERROR = re.compile(
     r"|^(?P<python>(?:\w+\.)*\w*(?:Error|Exception)\w*(?:: .*)?)$",
     re.MULTILINE,
 )
+_GONE = re.compile(r"FileNotFoundError|NoSuch\w+Exception")
 _LAST = 3
 """lines of the engine that are shown"""
 
@@ -28,7 +29,7 @@ def complaints(directory: Path, jobs: Sequence[str]) -> list[str]:
     found = _ERROR.finditer((directory / "engine.log").read_text(errors="replace"))
     words = list(dict.fromkeys(match[match.lastgroup] for match in found))
     store = directory / ".toil" / "store"
-    if any(str(store) in line for line in words):
+    if any(_GONE.search(line) and str(store) in line for line in words):
         return [
             f"Toil's own files, {store}, are damaged or gone; nothing is lost with them; go on "
             f"with: latsky resume {directory}"

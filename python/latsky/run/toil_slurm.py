@@ -81,7 +81,7 @@ class BoundedSlurm(SlurmBatchSystem):
             except CalledProcessErrorStderr as error:
                 if _REFUSED.search(error.stderr or ""):
                     # any other error makes Toil try again
-                    raise RuntimeError(f"Slurm refuses a job: {error.stderr.strip()}") from error
+                    raise RuntimeError(f"Slurm refuses a job: {error.stderr.strip()}") from None
                 raise
 
         def _get_job_return_code(self, status: Any) -> Any:
