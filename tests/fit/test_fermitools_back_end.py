@@ -12,6 +12,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from latsky.errors import InputError
+from latsky.fermitools.pylikelihood import modules
 from latsky.fit.results import read_results
 from latsky.fits.source_model import read_source_model
 from latsky.steps.main import main
@@ -187,3 +189,14 @@ def test_without_the_fermitools(
     command = ["fit-model", "--engine", "fermitools", "--config", str(config), "-o", out]
     assert main([*command, "--quiet"]) == 2
     assert "use --engine embedded" in capsys.readouterr().err
+
+
+def test_fermitools_that_are_not_set_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real pyLikelihood would end the process when it is imported."""
+    (tmp_path / "pyLikelihood.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("CALDB", "/caldb")
+    for name in ("CALDBCONFIG", "CALDBALIAS"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(InputError, match="not set up: CALDBCONFIG, CALDBALIAS not set"):
+        modules()

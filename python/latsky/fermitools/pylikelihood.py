@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from latsky.errors import InputError
 from latsky.fits import dss
 
+NEEDED = ("CALDB", "CALDBCONFIG", "CALDBALIAS")
+"""without them the import of pyLikelihood aborts the process"""
+
 
 def modules() -> tuple[Any, Any]:
-    """pyLikelihood and BinnedAnalysis. Raises InputError where they are absent."""
+    """pyLikelihood and BinnedAnalysis. Raises InputError where they are absent or not set up."""
+    if "pyLikelihood" not in sys.modules and find_spec("pyLikelihood") is not None:
+        missing = [name for name in NEEDED if not os.environ.get(name)]
+        if missing:
+            raise InputError(
+                f"the Fermitools are not set up: {', '.join(missing)} not set", key="engine"
+            )
     try:
         return import_module("pyLikelihood"), import_module("BinnedAnalysis")
     except ImportError as error:
