@@ -77,6 +77,19 @@ def _add_rows(model, rows, places, factors, first, last):
         t += 1
 
 
+@nb.njit(cache=True, fastmath=True)
+def _fetch(rows):
+    """Touch every cache line of a block's rows; returns a sum of no use.
+
+    Memory is read a third faster so, in order, than in the turns in which rows are added.
+    """
+    total = np.float32(0)
+    for row in range(rows.shape[0]):
+        for p in range(0, BLOCK, 16):
+            total += rows[row, p]
+    return total
+
+
 @nb.njit(cache=True, fastmath=_SUMS)
 def _sum_rows(sums, ratio, rows, places, first, last):
     """sums += Σ_p ratio × rows, eight rows at a time."""
@@ -202,6 +215,7 @@ def likelihood_pass(maps, terms, factors, entries, fixed, counts, weights, group
     part_log = np.zeros((groups, bins))
     part_predicted = np.zeros((groups, bins))
     part_sums = np.zeros((groups, len(factors) if want_sums else 0))
+    fetched = np.zeros(groups)
     starts, places = terms
     entry_starts, entry_terms, entry_pixels, entry_values = entries
     # an array of ones, not an empty one: compiled loops ask whether arrays may overlap, and answer
@@ -212,6 +226,7 @@ def likelihood_pass(maps, terms, factors, entries, fixed, counts, weights, group
         for block in range(group * blocks // groups, (group + 1) * blocks // groups):
             low = block * BLOCK
             size = min(BLOCK, pixels - low)
+            fetched[group] += _fetch(maps[block])
             for k in range(bins):
                 _block_model(model, maps, terms, factors, entries, fixed, block, size, k)
                 weight = weights[k, low : low + size] if has_weights else ones[:size]
