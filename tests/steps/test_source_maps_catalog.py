@@ -272,18 +272,12 @@ def test_fermitools_calls(component, fermitools, monkeypatch):
         (name.rpartition(".")[2], *(a for a in arguments if not str(a).endswith(".fits")))
         for name, arguments, _ in fermitools
         if name.rpartition(".")[2] in ("releaseSource", "addSource", "saveSourceMap_partial")
-        or name.endswith(("deleteSource", "eraseSourceMap"))
     ]
+    # adding a source to the likelihood would make its map twice
     assert sequence == [
         call
         for name in ("S1", "S2", "S3")
-        for call in (
-            ("releaseSource", name),
-            ("addSource", name, False),
-            ("saveSourceMap_partial", name),
-            ("deleteSource", name),
-            ("eraseSourceMap", name),
-        )
+        for call in (("releaseSource", name), ("saveSourceMap_partial", name))
     ]
     with fits.open("out.fits") as file:
         # the layout of the embedded engine: S1 is faint and merged, the others are single

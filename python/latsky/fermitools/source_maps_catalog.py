@@ -1,9 +1,9 @@
 """Maps of catalogue sources through pyLikelihood.
 
-Point sources go one by one, as fermipy's GtSrcmapsCatalog has them: the likelihood object is made
-on an empty model, and a source is added, its map saved and the source deleted. Each map goes
-through a file of its own, is summed or written by the code that the embedded engine uses, and the
-batch's file has the same layout.
+The likelihood object is made on an empty model, and point sources go one by one: their maps are
+saved without adding them to it, which would make each map twice. Each goes through a file of its
+own, is summed or written by the code that the embedded engine uses, and the batch's file has the
+same layout.
 
 Extended sources are made by the embedded engine here, too: on whole-sky HEALPix maps those of the
 Fermitools are 40 to 2500 times too faint (fermipy issue 550; sums of gtsrcmaps' maps over exposure
