@@ -27,10 +27,11 @@ def run(tmp_path):
 
 
 def test_the_engines_own_failure(run):
-    job = "The job 'x' is requesting 9 bytes of disk"
-    assert complaints(run(TOIL), []) == [
-        job, "toil.lib.misc.CalledProcessErrorStderr: sbatch returned 1",
-    ]  # fmt: skip
+    assert complaints(run(TOIL), []) == ["The job 'x' is requesting 9 bytes of disk"]
+    raised = TOIL.partition("Traceback")[2]
+    assert complaints(run(raised), []) == [
+        "toil.lib.misc.CalledProcessErrorStderr: sbatch returned 1"
+    ]
     assert complaints(run("INFO fine\nERROR Input file is missing\n"), []) == [
         "Input file is missing"
     ]

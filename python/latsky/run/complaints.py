@@ -8,11 +8,11 @@ from pathlib import Path
 
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _ERROR = re.compile(
-    r"^\[\S+\] \[[^\]]*\] \[[EC]\] \[[\w.]+\] (?P<toil>.+)|^ERROR (?P<cwltool>.+)"
-    r"|^(?P<python>(?:\w+\.)*\w*(?:Error|Exception)\w*(?:: .*)?)$",
-    re.MULTILINE,
+    r"^\[\S+\] \[[^\]]*\] \[[EC]\] \[[\w.]+\] (?P<toil>.+)|^ERROR (?P<cwltool>.+)", re.MULTILINE
 )
-_GONE = re.compile(r"FileNotFoundError|NoSuch\w+Exception")
+_RAISED = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception)\w*(?:: .*)?$", re.MULTILINE)
+"""the last line of a traceback"""
+_GONE = re.compile(r"FileNotFoundError|\S*NoSuch\w+Exception")
 _LAST = 3
 """lines of the engine that are shown"""
 
@@ -26,15 +26,16 @@ def complaints(directory: Path, jobs: Sequence[str]) -> list[str]:
         ]
     if jobs:
         return []
-    found = _ERROR.finditer((directory / "engine.log").read_text(errors="replace"))
-    words = list(dict.fromkeys(match[match.lastgroup] for match in found))
+    text = (directory / "engine.log").read_text(errors="replace")
+    said = [match["toil"] or match["cwltool"] for match in _ERROR.finditer(text)]
+    raised = _RAISED.findall(text)
     store = directory / ".toil" / "store"
-    if any(_GONE.search(line) and str(store) in line for line in words):
+    if any(_GONE.match(line) and str(store) in line for line in raised):
         return [
             f"Toil's own files, {store}, are damaged or gone; nothing is lost with them; go on "
             f"with: latsky resume {directory}"
         ]
-    return words[-_LAST:]
+    return list(dict.fromkeys(said or raised))[-_LAST:]
 
 
 def _texts(directory: Path) -> Iterator[str]:
