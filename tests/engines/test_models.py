@@ -38,6 +38,11 @@ sources:
 """,
     "model_two.yaml": "sources: {loop: {version: v2, SpectrumType: Constant_Correction}}",
     "s.yaml": "Norm: {SpectrumType: FileFunction, spectral_pars: {Normalization: {value: 2}}}",
+    "strategy.yaml": """
+- {key: half, mask: weights.fits, npred_threshold: 0}
+- {key: all, npred_threshold: 0, frac_threshold: 1}
+""",
+    "parameters.yaml": "{loop: {Value: {value: 1.5}}}",
     "spectral_iso_v1.txt": "10 1e-5\n2e6 1e-14\n",
 }
 MAPS = {"iso_v1": ("iso", 1.0), "loop_v1": ("loop", 2.0), "loop_v2": ("loop", 3.0)}
@@ -64,6 +69,9 @@ def write_inputs(root: Path) -> dict:
     livetime = {record["key"]: record["livetime_cube"] for record in plan.livetime_cuts}
     for name in (*livetime.values(), "exposure.fits"):
         (root / name).touch()  # nothing reads them without energy dispersion
+    half = np.full((1, 48), 0.5)
+    energies = np.array([100.0, 1000.0])
+    write_counts_cube(root / "weights.fits", HpxGeometry.from_order(1), energies, half)
     binned, maps = [], []
     for component in plan.components:
         geometry = HpxGeometry.from_order(component["hpx_order"])
@@ -107,6 +115,10 @@ def write_inputs(root: Path) -> dict:
         "binned_components": binned,
         "source_maps": maps,
         "fit_edisp": "off",
+        "fit_strategy": given("strategy.yaml"),
+        "fit_weights": [given("weights.fits")],
+        "fit_parameters": given("parameters.yaml"),
+        "fit_minos": ["loop:Value"],
     }
 
 
@@ -171,6 +183,10 @@ def test_fits(fitted, model):
     """Where a factor scales all of a model, as many counts are predicted as there are."""
     found = read_results(fitted[1] / f"model_{model}/fit_{model}.json")
     assert found.converged and not found.energy_dispersion
+    assert [stage.key for stage in found.stages] == ["half", "all"]
+    loop = found.parameter("loop", "Value")
+    assert loop.start == 1.5
+    assert loop.minos is not None and loop.minos[0] < 0 < loop.minos[1]
     observed = sum(sum(component.observed) for component in found.components)
     predicted = sum(sum(component.predicted) for component in found.components)
     assert predicted == pytest.approx(observed, rel=1e-6)
