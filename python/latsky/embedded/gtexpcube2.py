@@ -25,6 +25,7 @@ from latsky.fits.hpx import (
 )
 from latsky.fits.irfs import Response, load_response
 from latsky.fits.livetime import EXPOSURE, LivetimeCube, read_livetime_cube
+from latsky.fits.srcmaps import expand_energies
 
 _TIME_TOLERANCE = 1.0
 """s of good time in which counts map and livetime cube may differ"""
@@ -126,16 +127,6 @@ def _grid_of(header: Header, path: Path) -> SkyGrid:
         (number("CDELT1"), number("CDELT2")),
         number("CROTA2", 0.0),
     )
-
-
-def expand_energies(edges: np.ndarray, extra: int) -> np.ndarray:
-    """Energies with ``extra`` more at either end, in steps of the outermost bins."""
-    if extra < 1 or len(edges) < 2:
-        return edges
-    steps = np.arange(1, extra + 1)
-    below = edges[0] * (edges[0] / edges[1]) ** steps[::-1]
-    above = edges[-1] * (edges[-1] / edges[-2]) ** steps
-    return np.concatenate([below, edges, above])
 
 
 def log_edges(emin: float, emax: float, bins: int) -> np.ndarray:

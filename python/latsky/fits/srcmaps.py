@@ -25,6 +25,8 @@ DENSE, SPARSE = "FGST_SRCMAP", "FGST_SRCMAP_SPARSE"
 
 def expand_energies(edges: np.ndarray, extra: int) -> np.ndarray:
     """Energies of planes with ``extra`` more at either end, in steps of the outer bins."""
+    if extra < 1 or len(edges) < 2:
+        return edges
     number = np.arange(1, extra + 1)
     low = edges[0] * (edges[0] / edges[1]) ** number[::-1]
     high = edges[-1] * (edges[-1] / edges[-2]) ** number
