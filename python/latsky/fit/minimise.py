@@ -23,6 +23,8 @@ from latsky.fit.parameters import FreeParameter
 EDM_GOAL = 1e-4
 """estimated distance to the maximum, in ln L, at which the scoring steps end"""
 MAX_STEPS = 60
+IDLE_STEPS = 3
+"""steps without gain after which the scoring steps end: MIGRAD goes on where they cannot"""
 REDUNDANT = 1e-10
 """curvature left for a parameter when the others are free, relative to its own: less is none"""
 INVOLVED = 1e-3
@@ -84,30 +86,38 @@ def scoring(
     """Damped Fisher scoring within limits."""
     x = np.clip(start, low, high)
     here = likelihood.evaluate(x)
-    begun, evaluations, damping = here.log_likelihood, 1, 0.0
+    begun, evaluations, damping, idle = here.log_likelihood, 1, 0.0, 0
     for step in range(MAX_STEPS):
         if progress is not None:
             progress(step, here.log_likelihood)
         information = likelihood.information(x)
         slope = here.gradient
         free = np.flatnonzero(~_pushed(x, slope, low, high))
-        moved = False
-        while len(free) and not moved and damping <= 1e8:
-            inner = information[np.ix_(free, free)]
+        inner, width = information[np.ix_(free, free)], (high - low)[free]
+
+        def stepped(amount: float, x=x, free=free, inner=inner, slope=slope, width=width):
             trial = x.copy()
-            trial[free] += _move(inner, slope[free], damping, (high - low)[free])
-            trial = np.clip(trial, low, high)
-            if 0.5 * float(slope @ (trial - x)) < EDM_GOAL and damping == 0.0:
-                break
+            trial[free] += _move(inner, slope[free], amount, width)
+            return np.clip(trial, low, high)
+
+        if not len(free) or 0.5 * float(slope @ (stepped(0.0) - x)) < EDM_GOAL:
+            break
+        gain = -1.0
+        while gain < 0 and damping <= 1e8:
+            trial = stepped(damping)
             there = likelihood.evaluate(trial)
             evaluations += 1
-            moved = there.log_likelihood >= here.log_likelihood
-            if not moved:
+            # not a number is no gain either
+            gain = float(np.nan_to_num(there.log_likelihood - here.log_likelihood, nan=-1.0))
+            if gain < 0:
                 damping = max(10 * damping, 1e-3)
-        if not moved:
+        if gain < 0:
             break
         x, here = trial, there
         damping = 0.0 if damping < 1e-3 else damping / 10
+        idle = idle + 1 if gain < EDM_GOAL else 0
+        if idle == IDLE_STEPS:
+            break
     return Reached(x, here.log_likelihood, begun, here.gradient, information, evaluations)
 
 
