@@ -91,8 +91,15 @@ END
         await sh -c "[ ! -d /proc/$pid ]"
         rm -f "$root/run/slurmctld.pid"
         ;;
-    # a crash before anything of its jobs was saved
-    crash-ctld) end slurmctld KILL; rm -f "$root"/state/job_state* ;;
+    # a crash before anything of its jobs was saved; numbers go on, since a node that is given one that
+    # it still knows is drained
+    crash-ctld)
+        last=$(squeue -h -t all -o %i | sort -n | tail -1)
+        end slurmctld KILL
+        rm -f "$root"/state/job_state*
+        sed -i '/^FirstJobId=/d' "$SLURM_CONF"
+        echo "FirstJobId=$((${last:-0} + 1000))" >>"$SLURM_CONF"
+        ;;
     start-ctld) slurmctld; await scontrol ping ;;
     kill-node) end slurmd KILL ;;
     start-node) slurmd -N localhost; await node_up ;;
