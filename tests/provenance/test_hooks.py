@@ -64,6 +64,7 @@ def test_batch_system() -> None:
     assert parameters(SlurmBatchSystem.issueBatchJob)[1:] == [
         "command", "job_desc", "job_environment",
     ]  # fmt: skip
+    assert parameters(SlurmBatchSystem.getUpdatedBatchJob) == ["self", "maxWait"]
     assert parameters(thread.prepareSubmission)[1:4] == ["cpu", "memory", "walltime"]
     assert parameters(thread.submitJob) == ["self", "subLine"]
     assert parameters(thread._get_job_details) == ["self", "job_id_list"]

@@ -117,3 +117,20 @@ def test_doubled_memory_stays_within_the_partition(monkeypatch, tries_left, aske
 def test_exit_status(code, status):
     """As scontrol of Slurm 22.05 wrote 0:0, 3:0, 0:9 and 0:15 where squeue wrote the numbers."""
     assert toil_slurm.exit_status(code) == status
+
+
+def test_jobs_on_the_leaders_machine_are_noticed(monkeypatch):
+    """Toil looks at them once, then waits for Slurm's."""
+    boss = object.__new__(toil_slurm.BoundedSlurm)
+    waits, ends = [], [None, None, "end"]
+
+    def wait(self, seconds):
+        waits.append(seconds)
+        return ends.pop(0)
+
+    monkeypatch.setattr(SlurmBatchSystem, "getUpdatedBatchJob", wait)
+    assert boss.getUpdatedBatchJob(2) == "end"
+    assert waits == [toil_slurm.LOOK_S] * 3
+    ends[:] = [None]
+    assert boss.getUpdatedBatchJob(0) is None
+    assert waits[3:] == [0.0]

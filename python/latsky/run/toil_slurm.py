@@ -9,10 +9,12 @@
   does not answer, the run waits.
 * Between two looks at its jobs the leader sleeps, where Toil spins; and it asks for its own jobs
   alone, where Toil reads what Slurm says of everybody's.
+* The small jobs of Toil's own, which join and scatter on the leader's machine, are noticed as they
+  end; Toil waits two seconds for Slurm's before it looks at each of them.
 
-Hooks used: ``issueBatchJob`` of SlurmBatchSystem; ``checkOnJobs``, ``prepareSubmission``,
-``submitJob``, ``_canonicalize_state``, ``_get_job_details`` and ``_get_job_return_code`` of its
-thread; the registry of batch systems.
+Hooks used: ``issueBatchJob`` and ``getUpdatedBatchJob`` of SlurmBatchSystem; ``checkOnJobs``,
+``prepareSubmission``, ``submitJob``, ``_canonicalize_state``, ``_get_job_details`` and
+``_get_job_return_code`` of its thread; the registry of batch systems.
 tests/provenance/test_hooks.py holds the pinned version to them.
 """
 
@@ -35,6 +37,8 @@ _REFUSED = re.compile(
     r"invalid|not available|violates|denied|disabled|unrecognized|more processors|exceed",
     re.IGNORECASE,
 )
+LOOK_S = 0.1
+"""time between two looks at the jobs on the leader's machine"""
 _LOST = ("NODE_FAIL", 0)
 _UNKNOWN = (None, None)
 
@@ -50,6 +54,15 @@ class BoundedSlurm(SlurmBatchSystem):
             # Toil doubles without an end, and then gives up the whole run
             job_desc.memory = min(job_desc.memory, int(self.maxMemory))
         return super().issueBatchJob(command, job_desc, job_environment)
+
+    def getUpdatedBatchJob(self, maxWait: float) -> Any:
+        """The end of a job, on the leader's machine or of Slurm's; None after ``maxWait`` s."""
+        end = time.monotonic() + maxWait
+        while True:
+            left = max(end - time.monotonic(), 0.0)
+            found = super().getUpdatedBatchJob(min(left, LOOK_S))
+            if found is not None or left <= LOOK_S:
+                return found
 
     class GridEngineThread(SlurmBatchSystem.GridEngineThread):
         """What speaks with Slurm."""
