@@ -100,12 +100,10 @@ def plan_of_models(analysis: Analysis) -> ModelPlan | None:
         [places.resolve(part.catalog_path) for part in parts.values()],
         [places.resolve(part.extended_path) for part in parts.values()],
     )
-    problems = Problems()
     evclass = analysis.dataset.file.evclass
-    models = problems.each(
+    models = Problems().each(
         lambda model: model_contents(model, catalogs, cuts, evclass), definitions
     )
-    problems.raise_any()
     file = analysis.file
     return plan_models(models, file.hpx_order_ccube, file.hpx_order_fitting, fit=file.fit)
 

@@ -34,6 +34,7 @@ from latsky.fit.results import (
     StageResult,
     finite,
     write_atomically,
+    write_models,
     write_parameters,
     write_results,
 )
@@ -233,20 +234,7 @@ def _write(
     values = [entry.value for entry in results.parameters]
     errors = [entry.error for entry in results.parameters]
     fitted = with_values(model, parameters, values, errors)
-    written = [output / f"fit_{results.model}.xml"]
-    shared = SourceModel(tuple(fitted[s.name] for s in files.shared), files.shared.title)
-    write_source_model(written[0], shared)
-    for component, own in files.own.items():
-        if len(own):
-            path = output / f"fit_{results.model}_{component}.xml"
-            sources = [
-                replace(
-                    s, spectrum=replace(s.spectrum, parameters=fitted[s.name].spectrum.parameters)
-                )
-                for s in own
-            ]
-            write_source_model(path, SourceModel(tuple(sources)))
-            written.append(path)
+    written = write_models(output, results.model, *files.separated(fitted))
     written.append(output / f"fit_{results.model}_parameters.yaml")
     write_parameters(written[-1], fitted)
     written.append(output / f"fit_{results.model}.json")

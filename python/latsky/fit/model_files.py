@@ -96,6 +96,25 @@ class ModelFiles:
     """source model of each component's own sources"""
     files: tuple[Path, ...] = ()
 
+    def separated(self, joined: SourceModel) -> tuple[SourceModel, dict[str, SourceModel]]:
+        """Shared sources and each component's own, with the parameters of the joined model."""
+        shared = SourceModel(tuple(joined[s.name] for s in self.shared), self.shared.title)
+        own = {
+            component: SourceModel(
+                tuple(
+                    replace(
+                        source,
+                        spectrum=replace(
+                            source.spectrum, parameters=joined[source.name].spectrum.parameters
+                        ),
+                    )
+                    for source in model
+                )
+            )
+            for component, model in self.own.items()
+        }
+        return shared, own
+
     def located(self, model: SourceModel) -> SourceModel:
         """The model with the tables of its spectra where they are. Raises InputErrors."""
         finder, problems, sources = Finder(self.config.parent, self.files), Problems(), []

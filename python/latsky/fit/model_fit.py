@@ -280,21 +280,7 @@ def fit_model(files: ModelFiles, settings: Settings, progress: Progress = lambda
             log_likelihood=stages[-1].log_likelihood,
         )
     new = with_values(model, parameters, values, errors)
-    shared = SourceModel(tuple(new[s.name] for s in files.shared), files.shared.title)
-    own = {
-        component.name: SourceModel(
-            tuple(
-                replace(
-                    source,
-                    spectrum=replace(
-                        source.spectrum, parameters=new[source.name].spectrum.parameters
-                    ),
-                )
-                for source in files.own.get(component.name, ())
-            )
-        )
-        for component in files.components
-    }
+    shared, own = files.separated(new)
     timings = {
         "read_seconds": loaded - begun,
         "fit_seconds": ended - loaded,

@@ -33,7 +33,7 @@ import numpy as np
 
 from latsky.config.document import mapping, read_yaml
 from latsky.errors import Problems
-from latsky.fits.source_model import SourceModel
+from latsky.fits.source_model import SourceModel, write_source_model
 
 SCHEMA = "latsky-fit/1"
 
@@ -186,6 +186,17 @@ def finite(value: float) -> float | None:
 # ---- parameter files
 
 _FIELDS = ("value", "error", "scale", "min", "max", "free")
+
+
+def write_models(
+    output: Path, name: str, shared: SourceModel, own: dict[str, SourceModel]
+) -> list[Path]:
+    """Write fitted source models: shared sources, and each component's own; the files written."""
+    models = {output / f"fit_{name}.xml": shared}
+    models |= {output / f"fit_{name}_{key}.xml": model for key, model in own.items() if len(model)}
+    for path, model in models.items():
+        write_source_model(path, model)
+    return list(models)
 
 
 def write_parameters(path: Path, model: SourceModel) -> None:

@@ -70,10 +70,10 @@ def write_fitted(fitted, output: Path, *, model_cubes: bool = True) -> list[Path
     import json
 
     from latsky.fit.model_fit import joined_model
-    from latsky.fit.results import write_atomically, write_parameters, write_results
+    from latsky.fit.results import write_atomically, write_models, write_parameters, write_results
     from latsky.fits import dates
     from latsky.fits.hpx import write_counts_cube
-    from latsky.fits.source_model import SourceModel, write_source_model
+    from latsky.fits.source_model import SourceModel
 
     name = fitted.results.model
     for text in fitted.results.warnings:
@@ -95,14 +95,7 @@ def write_fitted(fitted, output: Path, *, model_cubes: bool = True) -> list[Path
                 dtype="f4",
             )
             written.append(path)
-    shared = output / f"fit_{name}.xml"
-    write_source_model(shared, fitted.shared)
-    written.append(shared)
-    for component, model in fitted.own.items():
-        if len(model):
-            path = output / f"fit_{name}_{component}.xml"
-            write_source_model(path, model)
-            written.append(path)
+    written += write_models(output, name, fitted.shared, fitted.own)
     parameters = output / f"fit_{name}_parameters.yaml"
     everything = {s.name: s for model in (fitted.shared, *fitted.own.values()) for s in model}
     order = joined_model(fitted.files).names
