@@ -23,14 +23,13 @@ from latsky.errors import InputError
 from latsky.fermitools.pylikelihood import modules, observation
 from latsky.fit.data import Frame, read_frame
 from latsky.fit.model_files import ComponentFiles, ModelFiles, read_model_files
-from latsky.fit.model_fit import joined_model
+from latsky.fit.model_fit import joined_model, source_results
 from latsky.fit.parameters import FreeParameter, free_parameters, with_values
 from latsky.fit.results import (
     ComponentResult,
     Covariance,
     ParameterResult,
     Results,
-    SourceResult,
     StageResult,
     finite,
     write_atomically,
@@ -168,17 +167,7 @@ def _results(
                 log_likelihood,
             )
         )
-    undispersed = frozenset.union(*(c.undispersed for c in files.components))
-    sources = [
-        SourceResult(
-            source.name,
-            source.spectrum.kind,
-            [p.name for p in source.spectrum.parameters if p.free],
-            totals[source.name],
-            edisp and source.name not in undispersed,
-        )
-        for source in model
-    ]
+    sources = source_results(files, model, totals, edisp)
     stage = StageResult("all", len(parameters), [], totals, start, best, converged, TOLERANCE)
     return Results(
         files.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -334,6 +334,23 @@ def _stage_result(
     )
 
 
+def source_results(
+    files: ModelFiles, model: SourceModel, npred: Mapping[str, float], edisp: bool
+) -> list[SourceResult]:
+    """What is told of each source; ``npred`` are its predicted counts in all components."""
+    undispersed = frozenset.union(*(c.undispersed for c in files.components))
+    return [
+        SourceResult(
+            source.name,
+            source.spectrum.kind,
+            [p.name for p in source.spectrum.parameters if p.free],
+            npred[source.name],
+            edisp and source.name not in undispersed,
+        )
+        for source in model
+    ]
+
+
 def _results(
     files: ModelFiles,
     settings: Settings,
@@ -364,7 +381,6 @@ def _results(
                 best.by_component[data.name],
             )
         )
-    undispersed = frozenset.union(*(c.undispersed for c in files.components))
     return Results(
         files.name,
         "embedded",
@@ -376,16 +392,7 @@ def _results(
         True,
         0.0,
         components,
-        [
-            SourceResult(
-                source.name,
-                source.spectrum.kind,
-                [p.name for p in source.spectrum.parameters if p.free],
-                totals[source.name],
-                edisp and source.name not in undispersed,
-            )
-            for source in model
-        ],
+        source_results(files, model, totals, edisp),
         [
             ParameterResult(
                 p.source,
