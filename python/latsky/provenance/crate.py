@@ -118,6 +118,22 @@ def moment(text: str | None) -> str | None:
     return datetime.fromisoformat(text).isoformat(timespec="milliseconds") if text else None
 
 
+def describe_language(graph: Graph, version: str) -> None:
+    """Add CWL of a version, and the profiles that workflows and their parameters conform to."""
+    for uri in (PARAMETER, COMPUTATION):
+        name, release = uri.split("/")[-2:]
+        graph.add(uri, "CreativeWork", name=name, version=release)
+    graph.add(
+        LANGUAGE,
+        "ComputerLanguage",
+        name="Common Workflow Language",
+        alternateName="CWL",
+        identifier=reference("https://w3id.org/cwl/v1.2/"),
+        url=reference("https://www.commonwl.org/"),
+        version=version,
+    )
+
+
 class _Builder:
     """Makes the entities of one crate."""
 
@@ -208,18 +224,7 @@ class _Builder:
     def _profiles(self) -> None:
         for uri, name, version in PROFILES:
             self.graph.add(uri, "CreativeWork", name=name, version=version)
-        for uri in (PARAMETER, COMPUTATION):
-            name, version = uri.split("/")[-2:]
-            self.graph.add(uri, "CreativeWork", name=name, version=version)
-        self.graph.add(
-            LANGUAGE,
-            "ComputerLanguage",
-            name="Common Workflow Language",
-            alternateName="CWL",
-            identifier=reference("https://w3id.org/cwl/v1.2/"),
-            url=reference("https://www.commonwl.org/"),
-            version=self.main.version,
-        )
+        describe_language(self.graph, self.main.version)
 
     # Documents
 

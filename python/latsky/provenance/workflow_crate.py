@@ -17,7 +17,14 @@ from typing import Any
 import latsky
 from latsky.errors import InputError, guarded
 from latsky.provenance.closure import copy_closure
-from latsky.provenance.crate import COMPUTATION, CONTEXT, LANGUAGE, METADATA, PARAMETER
+from latsky.provenance.crate import (
+    COMPUTATION,
+    CONTEXT,
+    LANGUAGE,
+    METADATA,
+    PARAMETER,
+    describe_language,
+)
 from latsky.provenance.crate_graph import Graph, reference
 from latsky.provenance.cwl_model import Process, read_process, simple_type
 from latsky.provenance.hashing import sha256, tree_files
@@ -123,20 +130,9 @@ def _metadata(process: Process, main: str, directory: Path) -> dict[str, Any]:
                 conformsTo=reference(PARAMETER),
             )
             graph.append(main, key, parameter)
-    for uri in (PARAMETER, COMPUTATION):
-        name, version = uri.split("/")[-2:]
-        graph.add(uri, "CreativeWork", name=name, version=version)
+    describe_language(graph, process.version)
     graph.add(LICENSE, "CreativeWork", name="BSD-3-Clause")
     graph.add("#developers", "Organization", name="The latsky developers")
-    graph.add(
-        LANGUAGE,
-        "ComputerLanguage",
-        name="Common Workflow Language",
-        alternateName="CWL",
-        identifier=reference("https://w3id.org/cwl/v1.2/"),
-        url=reference("https://www.commonwl.org/"),
-        version=process.version,
-    )
     root = {
         "@id": "./",
         "@type": "Dataset",
